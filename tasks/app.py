@@ -1,0 +1,80 @@
+"""
+The Celery app of workers and beat: configured here, once, so that no task can misspell it.
+
+A message is a hint and the row is the truth. So messages are acknowledged early (Celery's
+default): a worker that dies loses a message, and `rescue_stalled` starts the job's next run
+within a lease. Late acknowledgement would bring the message back after the visibility
+time-out, an hour later, to find that run long over.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.signals import setup_logging, worker_process_init
+
+from threadsworker import queue
+from threadsworker.broker import broker_url
+from threadsworker.log import configure
+from threadsworker.settings import load_settings
+from threadsworker.steps.desk import Desk
+from threadsworker.steps.start import prepare
+
+settings = load_settings()
+
+app = queue.make_app(
+    settings.broker_url.get_secret_value()
+    if settings.broker_url
+    else broker_url(settings.ensure_home())
+)
+app.set_current()
+app.conf.update(
+    include=["tasks.pipeline", "tasks.upkeep"],
+    task_queues={
+        name: {"exchange": name, "routing_key": name}
+        for name in (queue.STEPS_QUEUE, queue.UPKEEP_QUEUE)
+    },
+    # One message in hand, none in reserve: a reserved one would wait behind a slow publish
+    # while another worker idles.
+    worker_prefetch_multiplier=1,
+    # For Flower. The events hold ids only.
+    worker_send_task_events=True,
+    # A worker outlives its broker: it goes on looking for it, for ever.
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    # What a worker had in hand when the broker went away is finished, not cancelled: it may
+    # be a publish. Its acknowledgement is lost, and the row knows that it is done.
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    # Settings hold addresses with passwords; `inspect conf` would show them.
+    worker_enable_remote_control=False,
+    beat_schedule={
+        name: {
+            "task": name,
+            "schedule": seconds,
+            # A worker that was away finds one of these waiting, not a thousand.
+            "options": {"expires": max(seconds, 1.0)},
+        }
+        for name, seconds in (
+            (queue.DISPATCH_DUE, settings.dispatch_every.total_seconds()),
+            (queue.RESCUE_STALLED, settings.dispatch_every.total_seconds()),
+            (queue.SWEEP_STAGED, 12 * settings.dispatch_every.total_seconds()),
+        )
+    },
+)
+
+desk = Desk(settings)
+
+
+@setup_logging.connect
+def _configure_logging(**_: Any) -> None:
+    """Celery's own set-up is replaced: ours redacts."""
+    configure(settings.log_level)
+
+
+@worker_process_init.connect
+def _fresh_connections(**_: Any) -> None:
+    """A connection must not be used on both sides of a fork."""
+    desk.after_fork()
+
+
+prepare(desk)

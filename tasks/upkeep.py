@@ -1,0 +1,33 @@
+"""Beat's duties. Each is an atomic claim on rows, so two beats, or none for a while, do no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tasks.app import app, desk
+from threadsworker import queue
+from threadsworker.steps import upkeep
+from threadsworker.store.jobs import Start
+
+
+@app.task(name=queue.DISPATCH_DUE)
+def dispatch_due() -> None:
+    """Start the jobs whose time has come."""
+    _ring(upkeep.dispatch_due(desk))
+
+
+@app.task(name=queue.RESCUE_STALLED)
+def rescue_stalled() -> None:
+    """Start the jobs again whose worker or message was lost."""
+    _ring(upkeep.rescue_stalled(desk))
+
+
+@app.task(name=queue.SWEEP_STAGED)
+def sweep_staged() -> None:
+    """Take away what ended jobs have left staged."""
+    upkeep.sweep_staged(desk)
+
+
+def _ring(starts: Iterable[Start]) -> None:
+    for start in starts:
+        queue.job_chain(app, start.job_id, start.run, start.index).apply_async()

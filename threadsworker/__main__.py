@@ -1,0 +1,5 @@
+"""`python -m threadsworker` is `threadsworker`."""
+
+from threadsworker.cli import main
+
+main()

@@ -1,0 +1,110 @@
+"""`threadsworker account …`"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+
+from threadsworker.cli.console import Json, errors_as_exit_codes, note, say, say_json
+from threadsworker.errors import InvalidSettings
+
+app = typer.Typer(
+    help="Threads profiles and their tokens. Tokens are encrypted at rest and never shown.",
+    no_args_is_help=True,
+)
+
+Name = Annotated[str, typer.Argument(help="The account's short name.")]
+
+
+@app.command()
+def add(
+    name: Name,
+    user_id: Annotated[str, typer.Option(help="Meta's numeric id of the profile.")],
+    github_repo: Annotated[
+        str | None,
+        typer.Option(help="owner/name of the public repository where local media are staged."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """
+    Add an account, or give an existing one new tokens.
+
+    Tokens come from THREADSWORKER_ACCESS_TOKEN and THREADSWORKER_GITHUB_TOKEN, or are asked
+    for; never from an argument, where other users of the machine could read them.
+    """
+    from threadsworker.client import Client
+    from threadsworker.settings import load_settings
+
+    with errors_as_exit_codes(as_json=as_json):
+        settings = load_settings()
+        access = settings.access_token or _ask("Threads access token")
+        if access is None:
+            raise InvalidSettings("set THREADSWORKER_ACCESS_TOKEN: there is nobody to ask")
+        github = settings.github_token
+        if github_repo and github is None:
+            github = _ask("GitHub token")
+        account = Client(settings).add_account(
+            name,
+            user_id=user_id,
+            access_token=access,
+            github_repo=github_repo,
+            github_token=github,
+        )
+        if as_json:
+            say_json(account)
+        else:
+            say(f"{account.name}: {account.status}")
+
+
+@app.command(name="list")
+def list_(as_json: Json = False) -> None:
+    """List the accounts."""
+    from threadsworker.cli.tables import accounts_table
+    from threadsworker.client import Client
+
+    with errors_as_exit_codes(as_json=as_json):
+        accounts = Client().accounts()
+        if as_json:
+            say_json(accounts)
+        elif accounts:
+            accounts_table(accounts)
+        else:
+            note("no accounts yet: threadsworker account add NAME --user-id ID")
+
+
+@app.command()
+def show(name: Name = "main", as_json: Json = False) -> None:
+    """Show one account."""
+    from threadsworker.cli.tables import accounts_table
+    from threadsworker.client import Client
+
+    with errors_as_exit_codes(as_json=as_json):
+        account = Client().account(name)
+        if as_json:
+            say_json(account)
+        else:
+            accounts_table([account])
+
+
+@app.command()
+def remove(
+    name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+) -> None:
+    """Remove an account and its tokens."""
+    from threadsworker.client import Client
+
+    with errors_as_exit_codes():
+        if not yes:
+            typer.confirm(f"Remove account {name} and its tokens?", abort=True)
+        Client().remove_account(name)
+        note(f"{name} is removed")
+
+
+def _ask(what: str) -> SecretStr | None:
+    if not sys.stdin.isatty():
+        return None
+    answer: str = typer.prompt(what, hide_input=True, err=True)
+    return SecretStr(answer.strip())

@@ -1,0 +1,84 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from threadsworker.cli import accounts, looking, posting, running
+from threadsworker.cli.console import errors_as_exit_codes
+
+EPILOG = """
+Examples:
+
+  threadsworker demo
+
+  threadsworker account add main --user-id 17841400000000001 --github-repo me/stage
+
+  threadsworker up &
+
+  threadsworker post "hello" -f cat.jpg --alt "a cat" --wait
+
+  threadsworker thread essay.md --dry-run
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 the post is invalid, 4 unknown id, 5 not possible in
+this state, 6 --wait ended without the post being published.
+"""
+
+app = typer.Typer(
+    name="threadsworker",
+    help="Publish posts of any length to Threads: in order, once, and never lost.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(accounts.app, name="account")
+database = typer.Typer(help="The database.", no_args_is_help=True)
+app.add_typer(database, name="db")
+
+app.command()(posting.post)
+app.command()(posting.thread)
+app.command()(looking.jobs)
+app.command()(looking.show)
+app.command()(looking.watch)
+app.command()(looking.retry)
+app.command()(looking.cancel)
+app.command()(running.demo)
+app.command()(running.up)
+passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+app.command(context_settings=passed_on)(running.worker)
+app.command(context_settings=passed_on)(running.beat)
+app.command(context_settings=passed_on)(running.flower)
+app.command()(running.sandbox)
+app.command()(running.check)
+
+
+@database.command()
+def upgrade() -> None:
+    """Bring the schema up to this version's. Safe to run twice."""
+    with errors_as_exit_codes():
+        running.upgrade_database()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("threadsworker"))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The console script."""
+    app()

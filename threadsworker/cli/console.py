@@ -1,0 +1,77 @@
+"""What a command prints, and what it exits with."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+
+from threadsworker.errors import InvalidPost, NotFound, NotPossible, ThreadsWorkerError
+from threadsworker.log import redacted
+
+#: Done.
+DONE = 0
+#: Failed; the message says why.
+FAILED = 1
+#: The command line is wrong.
+USAGE = 2
+#: The post breaks a rule; nothing was stored.
+INVALID_POST = 3
+#: There is no job or account of that name.
+UNKNOWN = 4
+#: Not possible in the present state.
+NOT_POSSIBLE = 5
+#: `--wait` ended, and the job is not published.
+NOT_PUBLISHED = 6
+
+Json = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
+
+
+def say(line: str = "") -> None:
+    """A line of the result."""
+    sys.stdout.write(line + "\n")
+
+
+def note(line: str) -> None:
+    """A line that is not the result."""
+    sys.stderr.write(redacted(line) + "\n")
+
+
+def say_json(value: Any) -> None:
+    """The result as JSON."""
+    say(json.dumps(_plain(value), ensure_ascii=False, indent=2))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+@contextmanager
+def errors_as_exit_codes(*, as_json: bool = False) -> Iterator[None]:
+    """The one place where an error becomes an exit code."""
+    try:
+        yield
+    except InvalidPost as error:
+        if as_json:
+            say_json({"problems": [vars(problem) for problem in error.problems]})
+        for problem in error.problems:
+            note(str(problem))
+        raise typer.Exit(INVALID_POST) from None
+    except NotFound as error:
+        note(str(error))
+        raise typer.Exit(UNKNOWN) from None
+    except NotPossible as error:
+        note(f"{error} [{error.code}]")
+        raise typer.Exit(NOT_POSSIBLE) from None
+    except (ThreadsWorkerError, TimeoutError) as error:
+        note(str(error))
+        raise typer.Exit(FAILED) from None

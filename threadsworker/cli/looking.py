@@ -1,0 +1,111 @@
+"""`threadsworker jobs`, `show`, `watch`, `retry`, `cancel`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from threadsworker.cli.console import (
+    NOT_PUBLISHED,
+    Json,
+    errors_as_exit_codes,
+    note,
+    say,
+    say_json,
+)
+from threadsworker.job import JobState
+
+if TYPE_CHECKING:
+    from threadsworker.report import Job
+
+#: Jobs that `jobs` shows unless told otherwise.
+NEWEST = 50
+
+JobId = Annotated[str, typer.Argument(help="The job's id.")]
+
+
+def jobs(
+    state: Annotated[JobState | None, typer.Option(help="Only those in this state.")] = None,
+    account: Annotated[str | None, typer.Option(help="Only those of this account.")] = None,
+    limit: Annotated[int | None, typer.Option(help=f"At most this many [{NEWEST}].")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List jobs, newest first; the 50 newest, or with --json all."""
+    from threadsworker.cli.tables import jobs_table
+    from threadsworker.client import Client
+
+    with errors_as_exit_codes(as_json=as_json):
+        if limit is None and not everything and not as_json:
+            limit = NEWEST
+        found = Client().jobs(state=state, account=account, limit=None if everything else limit)
+        if as_json:
+            say_json(found)
+        else:
+            jobs_table(found)
+
+
+def show(job: JobId, as_json: Json = False) -> None:
+    """Show a job with its segments and events."""
+    from threadsworker.cli.tables import job_detail
+    from threadsworker.client import Client
+
+    with errors_as_exit_codes(as_json=as_json):
+        found = Client().get(job)
+        if as_json:
+            say_json(found)
+        else:
+            job_detail(found)
+
+
+def watch(
+    job: JobId,
+    timeout: Annotated[float | None, typer.Option(help="Seconds to watch at most.")] = None,
+) -> None:
+    """Follow a job until it is published, failed, or needs a person."""
+    from threadsworker.cli.progress import follow
+    from threadsworker.client import Client
+
+    with errors_as_exit_codes():
+        last = follow(Client().watch(job, timeout=timeout))
+        _explain(last)
+        if last.state != JobState.PUBLISHED:
+            raise typer.Exit(NOT_PUBLISHED)
+
+
+def retry(
+    job: Annotated[list[str] | None, typer.Argument(help="Ids of jobs.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="All that failed.")] = False,
+) -> None:
+    """Start failed or missed jobs again, each behind its last live segment."""
+    from threadsworker.client import Client
+
+    with errors_as_exit_codes():
+        client = Client()
+        wanted = [
+            *(job or []),
+            *([one.id for one in client.jobs(state="failed")] if failed else []),
+        ]
+        if not wanted and not failed:
+            raise typer.BadParameter("name a job, or say --failed")
+        for job_id in wanted:
+            client.retry(job_id)
+            say(job_id)
+
+
+def cancel(job: JobId) -> None:
+    """Stop a job before its next side effect. What is live stays live."""
+    from threadsworker.client import Client
+
+    with errors_as_exit_codes():
+        cancelled = Client().cancel(job)
+        live = len(cancelled.media_ids)
+        note(f"cancelled; {live} of {len(cancelled.segments)} segments are live and stay so")
+        say(cancelled.id)
+
+
+def _explain(job: Job) -> None:
+    if job.error is not None and job.state != JobState.PUBLISHED:
+        note(f"{job.error.message} [{job.error.code}]")
+        note(job.error.advice)

@@ -1,0 +1,133 @@
+"""
+A thread written as Markdown.
+
+    ---
+    topic: python
+    tag: [celery, redis]
+    ---
+    The first segment. ![a cat](cat.jpg)
+
+    ---
+
+    The second one.
+
+Front matter is optional; its keys are the names of `post`'s options. Media are taken out of
+the text in order; paths are relative to the file.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from threadsworker.errors import InvalidPost, Problem
+from threadsworker.post import Media
+
+_LISTS = frozenset({"tag", "link"})
+_FLAGS = frozenset(
+    {
+        "quote_all",
+        "no_chain",
+        "continuation_marks",
+        "numbering",
+        "auto_hashtags",
+        "no_hashtags",
+        "persist_tags",
+    }
+)
+_TEXTS = frozenset({"account", "key", "reply_to", "quote", "topic", "reply_control", "countries"})
+_TRUE = {"true": True, "yes": True, "false": False, "no": False}
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_IMAGE = re.compile(r"!\[([^\]]*)\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
+_KEY = re.compile(r"^[A-Za-z_-]+\s*:(\s|$)")
+
+
+@dataclass(frozen=True)
+class Thread:
+    text: str
+    media: list[Media]
+    options: dict[str, Any]
+
+
+def read_thread(written: str, *, folder: Path) -> Thread:
+    """
+    Text, media and options of a Markdown thread.
+
+    Raises
+    ------
+    InvalidPost:
+        The front matter holds an unknown option or a line that is none.
+    """
+    written = written.replace("\r\n", "\n").removeprefix("\ufeff")
+    options: dict[str, Any] = {}
+    found = _FRONT_MATTER.match(written)
+    # A text may begin with a break; front matter begins with an option.
+    if found and _begins_with_an_option(found.group(1)):
+        options, written = _front_matter(found.group(1)), written[found.end() :]
+    media: list[Media] = []
+
+    def take(image: re.Match[str]) -> str:
+        media.append(Media(_source(image.group(2), folder), alt_text=image.group(1) or None))
+        return ""
+
+    return Thread(_IMAGE.sub(take, written), media, options)
+
+
+def _begins_with_an_option(matter: str) -> bool:
+    lines = [line for line in matter.split("\n") if line.strip() and not line.startswith("#")]
+    return bool(lines) and _KEY.match(lines[0]) is not None
+
+
+def _source(target: str, folder: Path) -> str | Path:
+    if re.match(r"[a-z][a-z0-9+.-]+:", target, re.IGNORECASE):
+        return target
+    return folder / target
+
+
+def _front_matter(matter: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    problems, name = [], ""
+    for line in matter.split("\n"):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if line.lstrip().startswith("- ") and name in _LISTS:
+            options.setdefault(name, []).append(_unquoted(line.lstrip()[2:]))
+            continue
+        key, colon, value = line.partition(":")
+        name = key.strip().replace("-", "_")
+        if not colon or name not in _LISTS | _FLAGS | _TEXTS:
+            problems.append(_unknown(key.strip()))
+        elif name in _LISTS:
+            options[name] = _items(value)
+        elif name in _FLAGS:
+            if value.strip().lower() not in _TRUE:
+                problems.append(Problem("thread.option.invalid", f"{name} is true or false", name))
+            options[name] = _TRUE.get(value.strip().lower(), False)
+        else:
+            options[name] = ",".join(_items(value)) if name == "countries" else _unquoted(value)
+    if problems:
+        raise InvalidPost(problems)
+    return options
+
+
+def _items(value: str) -> list[str]:
+    value = value.strip()
+    if value.startswith("[") and value.endswith("]"):
+        value = value[1:-1]
+    return [_unquoted(part) for part in value.split(",") if part.strip()]
+
+
+def _unquoted(value: str) -> str:
+    value = value.strip()
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1]
+    return value
+
+
+def _unknown(key: str) -> Problem:
+    known = ", ".join(sorted(_LISTS | _FLAGS | _TEXTS))
+    return Problem(
+        "thread.option.unknown", f"There is no option {key!r}; there are {known}", "front matter"
+    )

@@ -1,0 +1,140 @@
+"""`threadsworker up`, `worker`, `beat`, `flower`, `sandbox`, `demo`, `check`, `db upgrade`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from threadsworker.cli.console import FAILED, Json, errors_as_exit_codes, note, say, say_json
+
+if TYPE_CHECKING:
+    from threadsworker.broker import Hold
+    from threadsworker.settings import Settings
+
+
+def up(
+    flower: Annotated[bool, typer.Option("--flower", help="Flower too, on port 5555.")] = False,
+) -> None:
+    """Run a worker and a beat (and Flower) in the foreground, with a broker if none is set."""
+    from threadsworker.cli import processes
+
+    with errors_as_exit_codes():
+        settings, _hold = _ready()
+        commands = {
+            "worker": processes.worker_command(settings),
+            "beat": processes.beat_command(settings),
+        }
+        if flower:
+            commands["flower"] = processes.flower_command(settings)
+        note(f"{', '.join(commands)} at work in {settings.home}; Ctrl-C ends them")
+        processes.Family(commands).run()
+
+
+def worker(context: typer.Context) -> None:
+    """Run a worker; extra options go to `celery worker`."""
+    from threadsworker.cli import processes
+
+    with errors_as_exit_codes():
+        settings, _hold = _ready()
+        processes.become(processes.worker_command(settings, context.args))
+
+
+def beat(context: typer.Context) -> None:
+    """Run a beat; extra options go to `celery beat`."""
+    from threadsworker.cli import processes
+
+    with errors_as_exit_codes():
+        settings, _hold = _ready()
+        processes.become(processes.beat_command(settings, context.args))
+
+
+def flower(context: typer.Context) -> None:
+    """Run Flower on loopback; extra options go to `celery flower`."""
+    from threadsworker.cli import processes
+
+    with errors_as_exit_codes():
+        settings, _hold = _ready()
+        processes.become(processes.flower_command(settings, context.args))
+
+
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8787,
+    ledger: Annotated[
+        str | None, typer.Option(help="File to write what happens to, as JSON lines.")
+    ] = None,
+) -> None:
+    """Play Meta's Threads API and GitHub on this machine."""
+    from pathlib import Path
+
+    from threadsworker.sandbox import Sandbox
+
+    with errors_as_exit_codes():
+        served = Sandbox(port=port, ledger_path=Path(ledger) if ledger else None)
+        try:
+            served.start()
+        except OSError as error:
+            note(f"port {port}: {error.strerror}")
+            raise typer.Exit(FAILED) from None
+        say(f"THREADSWORKER_THREADS_API_URL={served.threads_api_url}")
+        say(f"THREADSWORKER_GITHUB_API_URL={served.github_api_url}")
+        say(f"THREADSWORKER_GITHUB_RAW_URL={served.github_raw_url}")
+        note("any access token that begins with sandbox- is accepted; Ctrl-C ends it")
+        sys.stdout.flush()
+        asked = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: asked.set())
+        signal.signal(signal.SIGINT, lambda *_: asked.set())
+        asked.wait()
+        served.stop()
+
+
+def demo(
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the worker's log.")] = False,
+) -> None:
+    """Publish a real long post to a local sandbox, and watch it become a thread."""
+    from threadsworker.cli.demonstration import demonstrate
+
+    with errors_as_exit_codes():
+        raise typer.Exit(demonstrate(verbose=verbose))
+
+
+def check(as_json: Json = False) -> None:
+    """Check what this installation needs: one line each, and what to do about it."""
+    from threadsworker.cli.checking import run_checks
+
+    with errors_as_exit_codes():
+        results = run_checks()
+        if as_json:
+            say_json([vars(result) for result in results])
+        for result in results if not as_json else []:
+            say(f"{result.name}: {'OK' if result.ok else 'FAILED'} {result.detail}".rstrip())
+            if result.advice:
+                say(f"  {result.advice}")
+        if not all(result.ok for result in results):
+            raise typer.Exit(FAILED)
+
+
+def upgrade_database() -> None:
+    """Bring the schema of the configured database up to date."""
+    from threadsworker.settings import load_settings
+    from threadsworker.store import schema
+    from threadsworker.store.database import make_engine
+
+    settings = load_settings()
+    settings.ensure_home()
+    engine = make_engine(settings.sqlalchemy_url)
+    schema.upgrade(engine)
+    note(f"the database is at schema version {schema.versions(engine)[0]}")
+
+
+def _ready() -> tuple[Settings, Hold | None]:
+    """Settings, and the embedded broker running if it is the one to be used."""
+    from threadsworker.broker import hold
+    from threadsworker.settings import load_settings
+
+    settings = load_settings()
+    settings.ensure_home()
+    return settings, hold(settings.home) if settings.embedded_broker else None

@@ -1,0 +1,138 @@
+"""Reports as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from threadsworker import report
+from threadsworker.post import TEXT_LIMIT, Segment
+from threadsworker.text import measure
+
+_COLOURS = {
+    "published": "green",
+    "verified": "green",
+    "failed": "red",
+    "needs_review": "red",
+    "missed": "red",
+    "cancelled": "dim",
+    "waiting": "yellow",
+    "in_doubt": "yellow",
+}
+
+
+def console() -> Console:
+    """For results: stdout. Not wider than it is, and plain where it is no terminal."""
+    return Console(highlight=False, soft_wrap=False)
+
+
+def coloured(state: str) -> Text:
+    """A state in its colour."""
+    return Text(state, style=_COLOURS.get(state, ""))
+
+
+def plan_table(planned: Sequence[Segment]) -> None:
+    """Each segment with its measure."""
+    table = Table(box=box.SIMPLE)
+    for column in ("segment", "characters", "text", "media", "link"):
+        table.add_column(column, overflow="fold")
+    for segment in planned:
+        table.add_row(
+            str(segment.index + 1),
+            f"{measure(segment.text)}/{TEXT_LIMIT}",
+            Text(head(segment.text)),
+            ", ".join(item.kind for item in segment.media),
+            segment.link or "",
+        )
+    console().print(table)
+
+
+def plan_json(planned: Sequence[Segment]) -> list[dict[str, Any]]:
+    """The segments as JSON, each with its measure; only what is set."""
+    rows = []
+    for segment in planned:
+        fields = {k: v for k, v in asdict(segment).items() if v not in (None, False, ())}
+        for name in ("poll", "gif", "text_attachment"):
+            if (value := getattr(segment, name)) is not None:
+                fields[name] = value.model_dump(mode="json")
+        fields["spoilers"] = [spoiler.model_dump() for spoiler in segment.spoilers]
+        rows.append(
+            {"index": segment.index, "characters": measure(segment.text), "text": "", **fields}
+        )
+    return rows
+
+
+def jobs_table(found: Sequence[report.JobSummary]) -> None:
+    table = Table(box=box.SIMPLE)
+    for column in ("job", "account", "state", "reason", "run", "created"):
+        table.add_column(column, no_wrap=column == "job")
+    for job in found:
+        reason = job.reason or (job.error.code if job.error and job.state == "failed" else "")
+        created = job.created_at.strftime("%Y-%m-%d %H:%M:%S")
+        table.add_row(job.id, job.account, coloured(job.state), reason, str(job.run), created)
+    console().print(table)
+
+
+def accounts_table(found: Sequence[report.Account]) -> None:
+    table = Table(box=box.SIMPLE)
+    for column in ("account", "user id", "status", "staging repository", "token expires"):
+        table.add_column(column)
+    for account in found:
+        expires = account.token_expires_at
+        table.add_row(
+            account.name,
+            account.user_id,
+            account.status,
+            account.github_repo or "",
+            expires.strftime("%Y-%m-%d") if expires else "",
+        )
+    console().print(table)
+
+
+def job_detail(job: report.Job) -> None:
+    """A job with its whole thread and its events."""
+    out = console()
+    out.print(f"job {job.id}  account {job.account}  run {job.run}  ", coloured(job.state))
+    if job.reason:
+        out.print(f"waits for: {job.reason}")
+    if job.error:
+        out.print(Text(f"{job.error.message} [{job.error.code}]", style="red"))
+        out.print(Text(job.error.advice))
+    thread(job, out)
+    table = Table(box=box.SIMPLE)
+    for column in ("time", "run", "segment", "event", ""):
+        table.add_column(column, overflow="fold")
+    for event in job.events:
+        data = ", ".join(f"{name} {value}" for name, value in event.data.items())
+        number = "" if event.segment is None else str(event.segment + 1)
+        at = event.at.strftime("%H:%M:%S.%f")[:-3]
+        table.add_row(at, str(event.run), number, event.what, Text(data))
+    out.print(table)
+
+
+def thread(job: report.Job, out: Console) -> None:
+    """Each segment: text, media, media id, permalink, what it replies to."""
+    for segment in job.segments:
+        out.rule(
+            f"segment {segment.index + 1} of {len(job.segments)}: {segment.state}", align="left"
+        )
+        if segment.text:
+            out.print(Text(segment.text))
+        for item in segment.media:
+            source = item.url or f"sha256 {(item.sha256 or '')[:12]}"
+            out.print(Text(f"  {item.kind}  {item.alt_text or '(no alt text)'}  {source}"))
+        parent = segment.reply_to or "nothing, it is the root"
+        out.print(Text(f"  media id {segment.media_id or '-'}  replies to {parent}", style="cyan"))
+        out.print(Text(f"  {segment.permalink or '-'}", style="cyan"))
+
+
+def head(text: str, width: int = 48) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1] + "…"

@@ -1,0 +1,5 @@
+"""The Python API: `Client`, over accounts and the connections that both stand on."""
+
+from threadsworker.client.client import Client
+
+__all__ = ["Client"]

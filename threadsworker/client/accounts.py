@@ -1,0 +1,106 @@
+"""Accounts, as the client manages them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import SecretStr
+from sqlmodel import Session
+
+from threadsworker import report
+from threadsworker.client.base import Base
+from threadsworker.store import accounts
+from threadsworker.store.database import clock
+from threadsworker.store.tables import AccountRow
+
+#: The account that the environment describes, and the one meant when none is named.
+DEFAULT_ACCOUNT = "main"
+
+
+class Accounts(Base):
+    """Adding, showing and removing accounts."""
+
+    def add_account(
+        self,
+        name: str,
+        *,
+        user_id: str,
+        access_token: SecretStr | str,
+        github_repo: str | None = None,
+        github_token: SecretStr | str | None = None,
+        token_expires_at: datetime | None = None,
+    ) -> report.Account:
+        """Add an account, or replace the tokens of the one of that name and wake its jobs."""
+
+        def put(session: Session) -> report.Account:
+            row = accounts.put(
+                session,
+                name,
+                user_id=str(user_id),
+                access_token=_secret(access_token),
+                github_repo=github_repo,
+                github_token=None if github_token is None else _secret(github_token),
+                token_expires_at=token_expires_at,
+                cipher=self._cipher,
+                now=clock(session),
+            )
+            return accounts.describe(row)
+
+        return self._write(put)
+
+    def accounts(self) -> list[report.Account]:
+        """Every account, by name."""
+
+        def describe(session: Session) -> list[report.Account]:
+            if self._environment_account():
+                self._account(session, DEFAULT_ACCOUNT)
+            return [accounts.describe(row) for row in accounts.all_of(session)]
+
+        return self._write(describe)
+
+    def account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
+        """The account of that name; NotFound if there is none."""
+        return self._write(lambda session: accounts.describe(self._account(session, name)))
+
+    def remove_account(self, name: str) -> None:
+        """Remove an account and its tokens; NotFound, or NotPossible if it has jobs."""
+        self._write(lambda session: accounts.remove(session, name))
+
+    def _account(self, session: Session, name: str) -> AccountRow:
+        """The account's row; `main` is made or updated from the environment, if it says so."""
+        if name == DEFAULT_ACCOUNT and self._environment_account():
+            self._adopt_environment(session)
+        return accounts.find(session, name)
+
+    def _environment_account(self) -> bool:
+        return self.settings.user_id is not None and self.settings.access_token is not None
+
+    def _adopt_environment(self, session: Session) -> None:
+        given = self.settings
+        assert given.user_id is not None
+        assert given.access_token is not None
+        if accounts.matches(
+            session,
+            DEFAULT_ACCOUNT,
+            user_id=given.user_id,
+            access_token=given.access_token,
+            github_repo=given.github_repo,
+            github_token=given.github_token,
+            cipher=self._cipher,
+        ):
+            return
+        accounts.put(
+            session,
+            DEFAULT_ACCOUNT,
+            user_id=given.user_id,
+            access_token=given.access_token,
+            github_repo=given.github_repo,
+            github_token=given.github_token,
+            token_expires_at=None,
+            cipher=self._cipher,
+            now=clock(session),
+        )
+
+
+def _secret(value: SecretStr | str) -> SecretStr:
+    return value if isinstance(value, SecretStr) else SecretStr(value)

@@ -1,0 +1,80 @@
+"""What every part of the client stands on: the database, the spool, the doorbell."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TypeVar
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from threadsworker.broker import broker_url
+from threadsworker.crypto import Cipher, load_cipher
+from threadsworker.media import Inspected, Spool
+from threadsworker.post import MediaItem, MediaKind
+from threadsworker.queue import Doorbell
+from threadsworker.settings import Settings, load_settings
+from threadsworker.store import jobs, schema
+from threadsworker.store.database import clock, make_engine, reading, transaction
+
+Answer = TypeVar("Answer")
+
+
+class Base:
+    """Connections that are made on first use."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or load_settings()
+        self._doorbell = Doorbell(self._broker_url)
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+
+    def check_spool(self) -> None:
+        """Write to the spool and read it back; raises what goes wrong."""
+        probe = b"threadsworker check"
+        sha256 = hashlib.sha256(probe).hexdigest()
+        item = MediaItem(kind=MediaKind.IMAGE, sha256=sha256, size=len(probe))
+        self._spool.put(Inspected(item, probe, "check"))
+        self._spool.read(sha256)
+        self._spool.remove(sha256)
+
+    def _ring(self, job_id: str, *, run: int, index: int | None) -> None:
+        """Send the chain; if nobody answers, have `dispatch_due` do it as soon as it can."""
+        if not self._doorbell.ring(job_id, run, index):
+            self._write(lambda session: jobs.unheard(session, job_id, run=run, now=clock(session)))
+
+    def _broker_url(self) -> str:
+        if self.settings.broker_url is not None:
+            return self.settings.broker_url.get_secret_value()
+        return broker_url(self.settings.home)
+
+    @cached_property
+    def _cipher(self) -> Cipher:
+        return load_cipher(self.settings)
+
+    @cached_property
+    def _spool(self) -> Spool:
+        self.settings.ensure_home()
+        return Spool(self.settings.spool)
+
+    def _ready(self) -> Engine:
+        with self._lock:
+            if self._engine is None:
+                self.settings.ensure_home()
+                engine = make_engine(self.settings.sqlalchemy_url)
+                schema.ensure(engine, embedded=self.settings.embedded_database)
+                self._engine = engine
+            return self._engine
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with reading(self._ready()) as session:
+            yield session
+
+    def _write(self, act: Callable[[Session], Answer]) -> Answer:
+        with transaction(self._ready()) as session:
+            return act(session)

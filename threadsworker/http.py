@@ -1,0 +1,181 @@
+"""
+One way out: every request to Meta or GitHub leaves through `Http.request`.
+
+It repeats nothing and follows no redirect. What it adds to `requests` is one question
+answered reliably: did the request leave? `requests` raises the same `ConnectionError` for
+a refused connection and for a server that read the request and closed; the urllib3 error
+inside tells them apart.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from pydantic import SecretStr
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    EmptyPoolError,
+    HTTPError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    SSLError,
+)
+from urllib3.util import Retry
+
+from threadsworker.errors import AnswerLost, NeverSent
+
+#: Seconds until a connection attempt counts as failed.
+CONNECT_TIMEOUT = 10.0
+#: Seconds of silence until an answer counts as lost, unless a call says otherwise.
+READ_TIMEOUT = 60.0
+#: Connections kept open to one host: uploads run several at a time.
+POOL_SIZE = 16
+
+#: Failures that come before the first byte of a request is sent.
+_BEFORE_THE_FIRST_BYTE = (
+    ConnectTimeoutError,
+    EmptyPoolError,
+    NameResolutionError,
+    NewConnectionError,
+)
+
+
+class Http:
+    """
+    Sends requests, each exactly once. Safe to share between threads and over forks.
+
+    Every thread has a session of its own, whose connections are kept open.
+    """
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        token: SecretStr | None = None,
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        read_timeout: float = READ_TIMEOUT,
+        fresh_connection: bool = False,
+    ) -> requests.Response:
+        """
+        The answer, whatever its status, with its body read.
+
+        Parameters
+        ----------
+        token:
+            Sent as ``Authorization: Bearer``.
+        read_timeout:
+            Seconds of silence until the answer counts as lost.
+        fresh_connection:
+            Use a connection that carries this request alone. One that was kept open may be
+            closed by the server at the moment of sending, and then nobody knows whether it
+            was read.
+
+        Raises
+        ------
+        NeverSent:
+            It failed before the first byte left: nothing happened over there.
+        AnswerLost:
+            Anything later. Neither error, nor what hangs on it, holds the token or a query.
+        """
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token.get_secret_value()}"
+        session = _session() if fresh_connection else self._session()
+        where = _shown(method, url)
+        try:
+            return session.request(
+                method,
+                url,
+                params=params,
+                data=form,
+                json=json,
+                headers=sent,
+                timeout=(CONNECT_TIMEOUT, read_timeout),
+                allow_redirects=False,
+                # A netrc file or the like shall not replace our token.
+                auth=_as_given,
+            )
+        except requests.RequestException as error:
+            failure = _failure(error, where)
+        finally:
+            if fresh_connection:
+                session.close()
+        # Raised out here, so that nothing of the original, which holds the URL and the
+        # headers, hangs on it.
+        raise failure
+
+    def _session(self) -> requests.Session:
+        kept = getattr(self._local, "kept", None)
+        if kept is None or kept[0] != os.getpid():
+            # A connection must not be used on both sides of a fork.
+            kept = self._local.kept = (os.getpid(), _session())
+        session: requests.Session = kept[1]
+        return session
+
+
+def _as_given(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+    return prepared
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.headers["User-Agent"] = f"threadsworker/{_version()}"
+    adapter = HTTPAdapter(pool_maxsize=POOL_SIZE, max_retries=Retry(0, read=False, redirect=False))
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _version() -> str:
+    try:
+        return version("threadsworker")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _failure(error: requests.RequestException, where: str) -> NeverSent | AnswerLost:
+    cause = _innermost(error)
+    if isinstance(cause, _BEFORE_THE_FIRST_BYTE) or _is_handshake(error, cause):
+        return NeverSent(f"{where}: not sent ({type(cause).__name__})")
+    if cause is None and not isinstance(
+        error,
+        requests.ConnectionError | requests.Timeout | requests.exceptions.ChunkedEncodingError,
+    ):
+        # A URL that is none, or the like: `requests` refused it before any connection.
+        return NeverSent(f"{where}: not sent ({type(error).__name__})")
+    return AnswerLost(f"{where}: sent, and no answer ({type(cause or error).__name__})")
+
+
+def _innermost(error: BaseException) -> HTTPError | None:
+    """The urllib3 error that `requests` wrapped."""
+    found = error.args[0] if error.args else None
+    if isinstance(found, MaxRetryError):
+        found = found.reason
+    if isinstance(found, HTTPError):
+        return found
+    cause = error.__context__
+    return cause if isinstance(cause, HTTPError) else None
+
+
+def _is_handshake(error: requests.RequestException, cause: HTTPError | None) -> bool:
+    return isinstance(error, requests.exceptions.SSLError) and isinstance(cause, SSLError)
+
+
+def _shown(method: str, url: str) -> str:
+    parts = urlsplit(url)
+    return f"{method} {parts.hostname or ''}{parts.path}"

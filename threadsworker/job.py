@@ -1,0 +1,248 @@
+"""
+The life of a job and of its segments. Pure: states, outcomes, back-off and polling gaps.
+
+A job, publish one post for one account::
+
+    scheduled ──a──▶ queued ──b──▶ publishing ──c──▶ published
+                       ▲  ▲            │
+                       │  └─────f──────┤
+                       └──e── waiting ◀┼─d
+                                       ├──g──▶ failed
+                                       ├──h──▶ needs_review
+                                       ├──i──▶ cancelled
+                                       └──j──▶ missed
+
+a  its time has come                      f  the chain fell silent: rescued, with a new run
+b  a worker claimed it                    g  a definite refusal; can be retried from there
+c  every segment is live, nothing staged  h  only a person can tell what happened
+d  has to wait, with a reason; goes back  i  somebody asked for it
+   when its message returns               j  too late, by policy
+e  parked, and `wake_at` has come
+
+A segment, one Threads post of the thread::
+
+    waiting ──▶ staging ──▶ ready_to_create ──▶ creating ──▶ processing ──▶ publishable
+                                  ▲                              │               │
+                                  └──── the container died ──────┘               ▼
+       verified ◀── published ◀── in_doubt ◀──────────────────────────────── publishing
+                        ▲                                                        │
+                        └────────────────────────────────────────────────────────┘
+
+`published` has no way back. `in_doubt`: a publish was sent and nobody said what became of
+it; only the container's status leads out of it.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    """Where a job is; the picture above shows how it gets there."""
+
+    #: Its time has not come.
+    SCHEDULED = "scheduled"
+    #: Due; its chain was sent or is about to be.
+    QUEUED = "queued"
+    #: A chain is at work.
+    PUBLISHING = "publishing"
+    #: Has to wait, with a `WaitReason`: for a message that comes back, or parked.
+    WAITING = "waiting"
+    #: Every segment is live.
+    PUBLISHED = "published"
+    #: Definitely refused; what is live stays live.
+    FAILED = "failed"
+    #: The outcome cannot be decided by asking; a person resolves it.
+    NEEDS_REVIEW = "needs_review"
+    #: Somebody stopped it.
+    CANCELLED = "cancelled"
+    #: Too late by policy.
+    MISSED = "missed"
+
+
+#: States that a job leaves only when a person asks for it.
+TERMINAL = frozenset({JobState.PUBLISHED, JobState.FAILED, JobState.CANCELLED, JobState.MISSED})
+#: States in which nobody looks at the row again on its own.
+RESTING = TERMINAL | {JobState.NEEDS_REVIEW}
+
+
+class WaitReason(StrEnum):
+    """Why a job waits. A closed list."""
+
+    #: Meta is still at work on the media.
+    PROCESSING = "processing"
+    #: The publishing quota of the account is used up.
+    QUOTA = "quota"
+    #: Meta asked for a pause.
+    THROTTLED = "throttled"
+    #: GitHub asked for a pause.
+    GITHUB_LIMIT = "github_limit"
+    #: The token was rejected; the account has to be connected again.
+    NEEDS_RECONNECT = "needs_reconnect"
+    #: A service is in trouble or did not answer.
+    BACKOFF = "backoff"
+    #: A publish was sent and may still take effect.
+    QUIET_PERIOD = "quiet_period"
+    #: Live, but not yet identified.
+    IN_DOUBT = "in_doubt"
+    #: The account is paused.
+    PAUSED = "paused"
+
+
+class SegmentState(StrEnum):
+    """Where a segment is; the picture above shows how it gets there."""
+
+    #: Nothing was done yet.
+    WAITING = "waiting"
+    #: Its local media are being made public for Meta.
+    STAGING = "staging"
+    #: Its media are reachable; it has no container.
+    READY_TO_CREATE = "ready_to_create"
+    #: Containers are being made.
+    CREATING = "creating"
+    #: Its container exists and Meta is at work on it.
+    PROCESSING = "processing"
+    #: The container reads FINISHED.
+    PUBLISHABLE = "publishable"
+    #: An attempt is written down; the publish may have been sent.
+    PUBLISHING = "publishing"
+    #: The publish was sent and its outcome is not known.
+    IN_DOUBT = "in_doubt"
+    #: Live; the media id is known.
+    PUBLISHED = "published"
+    #: Live, read back, and in the right place.
+    VERIFIED = "verified"
+
+
+#: States of a segment that is live.
+LIVE = frozenset({SegmentState.PUBLISHED, SegmentState.VERIFIED})
+
+
+class AttemptState(StrEnum):
+    """What is known of one send."""
+
+    #: Committed; the publish may have been sent.
+    OPEN = "open"
+    #: It failed before the first byte left.
+    NOT_SENT = "not_sent"
+    #: Meta answered with the media id.
+    ACCEPTED = "accepted"
+    #: Meta refused, and nothing was published.
+    REFUSED = "refused"
+    #: Sent, and nobody said what became of it.
+    UNKNOWN = "unknown"
+
+
+#: Attempts that prove that nothing was published.
+HARMLESS = frozenset({AttemptState.NOT_SENT, AttemptState.REFUSED})
+
+
+class StagedState(StrEnum):
+    """What is known of a staged file."""
+
+    #: About to be uploaded.
+    INTENT = "intent"
+    #: Public.
+    PRESENT = "present"
+    #: Removed.
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a job failed or needs a person: Meta's words, a stable code, and what to do."""
+
+    code: str
+    message: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The step is done: on to the next."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Not now: look again in `delay`. Waiting is not failing."""
+
+    delay: timedelta
+    reason: WaitReason
+    #: What was heard, for the event log; None for an ordinary wait.
+    trouble: Trouble | None = None
+    #: Build the chain anew when the wait is over: it has to go back to an earlier step.
+    rewind: bool = False
+    #: Whether this wait counts towards the growing back-off.
+    counts: bool = False
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A definite refusal: the same would be refused again."""
+
+    trouble: Trouble
+
+
+@dataclass(frozen=True)
+class Review:
+    """Only a person can tell what happened."""
+
+    trouble: Trouble
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The last step is done."""
+
+
+Outcome = Done | Wait | Failed | Review | Finished
+
+
+#: Seconds between two looks at a container: (at least, as a share of its age). Processing
+#: is not failure, so the gap grows slowly: text and images take 1 to 5 seconds, videos 15
+#: to 60 (measured by others; Meta's own advice is once a minute).
+_GAPS = {
+    "text": (0.5, 0.25),
+    "image": (1.0, 0.10),
+    "carousel": (1.0, 0.10),
+    "video": (5.0, 0.10),
+}
+#: Seconds; no gap is longer.
+LONGEST_GAP = 30.0
+
+#: Seconds of the first back-off, and of the longest.
+FIRST_BACKOFF = 1.0
+LONGEST_BACKOFF = 300.0
+#: Seconds of the first pause after a throttle answer, and of the longest.
+FIRST_COOL_DOWN = 60.0
+LONGEST_COOL_DOWN = 3600.0
+#: How often a job of a disconnected account is looked at; a new token wakes it at once.
+RECONNECT_CHECK = timedelta(minutes=15)
+#: Claims in a row that ended neither well nor badly, after which the job is suspected of
+#: killing its workers.
+POISON_CLAIMS = 5
+
+
+def polling_gap(kind: str, *, age: timedelta) -> timedelta:
+    """How long to wait until the next look at a container of `kind` that is `age` old."""
+    least, share = _GAPS[kind]
+    return timedelta(seconds=min(LONGEST_GAP, max(least, share * age.total_seconds())))
+
+
+def backoff(tries: int, *, dice: random.Random) -> timedelta:
+    """1 s, 2 s, 4 s … 5 min after `tries` failures, each less up to a quarter at random."""
+    return _doubling(FIRST_BACKOFF, LONGEST_BACKOFF, tries, dice)
+
+
+def cool_down(tries: int, *, asked_for: float | None, dice: random.Random) -> timedelta:
+    """1 min, 2 min … 1 h, and never less than the seconds that the service asked for."""
+    pause = _doubling(FIRST_COOL_DOWN, LONGEST_COOL_DOWN, tries, dice)
+    return max(pause, timedelta(seconds=asked_for or 0.0))
+
+
+def _doubling(first: float, longest: float, tries: int, dice: random.Random) -> timedelta:
+    full = min(longest, first * 2.0 ** min(tries, 30))
+    return timedelta(seconds=full * (1.0 - 0.25 * dice.random()))

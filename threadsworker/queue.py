@@ -1,0 +1,145 @@
+"""
+Builds a job's chain and sends it, by task name. The library's only import of Celery.
+
+A message is a doorbell: it carries the job's id, its run and a segment's index, never text,
+media or tokens. What is to be done is in the rows, so a message may be lost, late or
+doubled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from celery import Celery, chain
+from celery.canvas import Signature
+from kombu.exceptions import OperationalError
+
+from threadsworker.settings import VISIBILITY_TIMEOUT
+
+UPLOAD = "threadsworker.upload"
+CREATE_CONTAINERS = "threadsworker.create_containers"
+POLL_STATUS = "threadsworker.poll_status"
+PUBLISH = "threadsworker.publish"
+REPLY_CHAIN = "threadsworker.reply_chain"
+CLEANUP = "threadsworker.cleanup"
+DISPATCH_DUE = "threadsworker.dispatch_due"
+RESCUE_STALLED = "threadsworker.rescue_stalled"
+SWEEP_STAGED = "threadsworker.sweep_staged"
+
+#: Steps of jobs, and beat's duties. Two queues, so that a duty does not wait behind ten
+#: thousand steps; of our own, so that a Redis may be shared with other applications.
+STEPS_QUEUE = "threadsworker"
+UPKEEP_QUEUE = "threadsworker-upkeep"
+
+#: Seconds until a broker counts as out of reach. An app that enqueues should not hang: the
+#: rows are committed, and `dispatch_due` rings later.
+CONNECT_TIMEOUT = 3.0
+
+
+def make_app(broker_url: str) -> Celery:
+    """
+    A Celery app for threadsworker's messages.
+
+    It does not become the process's current app: the caller may well have one of its own.
+    """
+    app = Celery("threadsworker", broker=broker_url, set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        # What came of a job is in its row. Without results nothing is left behind in Redis.
+        task_ignore_result=True,
+        task_default_queue=STEPS_QUEUE,
+        task_routes={
+            DISPATCH_DUE: {"queue": UPKEEP_QUEUE},
+            RESCUE_STALLED: {"queue": UPKEEP_QUEUE},
+            SWEEP_STAGED: {"queue": UPKEEP_QUEUE},
+        },
+        # For Flower: a message shows as soon as it is sent.
+        task_send_sent_event=True,
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
+            "socket_connect_timeout": CONNECT_TIMEOUT,
+            "socket_keepalive": True,
+            # A connection that a restarted Redis has forgotten is noticed before it is used.
+            "health_check_interval": 30,
+            "retry_on_timeout": True,
+            # Sending is tried once; a message that is not sent is a row that is due.
+            "max_retries": 0,
+        },
+    )
+    return app
+
+
+def job_chain(app: Celery, job_id: str, run: int, index: int | None) -> Signature:
+    """
+    The chain of a job's run: stage, publish segment `index`, go on, clean up.
+
+    The same for a first start, a rescue, a wake-up and a retry. `index` is the first segment
+    that is not live yet; None if all are, so that only cleaning up is left.
+    """
+    steps = [_message(app, UPLOAD, job_id, run)]
+    if index is not None:
+        steps += _segment_steps(app, job_id, run, index)
+    return chain(*steps, _message(app, CLEANUP, job_id, run), app=app)
+
+
+def segment_chain(app: Celery, job_id: str, run: int, index: int) -> Signature:
+    """The steps of one further segment, and on to the next."""
+    return chain(*_segment_steps(app, job_id, run, index), app=app)
+
+
+def cleanup(app: Celery, job_id: str, run: int) -> Signature:
+    """Cleaning up alone: for a job that has failed."""
+    return _message(app, CLEANUP, job_id, run)
+
+
+def _segment_steps(app: Celery, job_id: str, run: int, index: int) -> list[Signature]:
+    return [
+        _message(app, CREATE_CONTAINERS, job_id, run, index),
+        _message(app, POLL_STATUS, job_id, run, index),
+        _message(app, PUBLISH, job_id, run, index),
+        _message(app, REPLY_CHAIN, job_id, run),
+    ]
+
+
+def _message(app: Celery, name: str, *args: Any) -> Signature:
+    return app.signature(name, args=args, immutable=True)
+
+
+class Doorbell:
+    """Rings for jobs. Makes its Celery app on first use, since importing Celery takes time."""
+
+    def __init__(self, broker_url: Callable[[], str]) -> None:
+        self._broker_url = broker_url
+        self._app: Celery | None = None
+
+    def ring(self, job_id: str, run: int, index: int | None) -> bool:
+        """Send the chain of this run, see `job_chain`. False if the broker is out of reach."""
+        try:
+            job_chain(self._celery(), job_id, run, index).apply_async(retry=False)
+        except (OperationalError, OSError):
+            return False
+        return True
+
+    def ring_cleanup(self, job_id: str, run: int) -> bool:
+        """Send for cleaning up alone. False if the broker is out of reach; a sweep follows."""
+        try:
+            cleanup(self._celery(), job_id, run).apply_async(retry=False)
+        except (OperationalError, OSError):
+            return False
+        return True
+
+    def _celery(self) -> Celery:
+        if self._app is None:
+            self._app = make_app(self._broker_url())
+        return self._app
+
+    def answers(self) -> bool:
+        """Whether the broker can be reached."""
+        try:
+            with self._celery().connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, timeout=CONNECT_TIMEOUT)
+        except (OperationalError, OSError):
+            return False
+        return True

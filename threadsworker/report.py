@@ -1,0 +1,99 @@
+"""
+What a caller is told about jobs and accounts: the shapes of the Python API and of ``--json``.
+
+Times are aware datetimes in UTC; in JSON they are ISO 8601. All ids are strings. No text
+of an error or event here holds a secret.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from threadsworker.job import JobState, SegmentState
+from threadsworker.post import MediaKind
+
+
+class _Report(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class MediaReport(_Report):
+    kind: MediaKind
+    alt_text: str | None
+    #: Of a local file; None for a public URL.
+    sha256: str | None
+    #: Of a public medium; None for a local file.
+    url: str | None
+
+
+class SegmentReport(_Report):
+    index: int
+    text: str
+    state: SegmentState
+    container_id: str | None
+    media_id: str | None
+    permalink: str | None
+    #: Media id of the post that it replies to.
+    reply_to: str | None
+    media: tuple[MediaReport, ...]
+
+
+class Problem(_Report):
+    """Why a job failed or needs a person."""
+
+    code: str
+    message: str
+    advice: str
+
+
+class EventReport(_Report):
+    at: datetime
+    what: str
+    run: int
+    segment: int | None
+    data: dict[str, Any]
+
+
+class JobSummary(_Report):
+    """A job without its segments, as `Client.jobs` lists it."""
+
+    id: str
+    account: str
+    state: JobState
+    #: Why it waits, if it does.
+    reason: str | None
+    error: Problem | None
+    #: Grows by one at each (re)start.
+    run: int
+    scheduled_at: datetime | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class Job(JobSummary):
+    """A job with all that is known of it, as `Client.get` gives it."""
+
+    segments: tuple[SegmentReport, ...]
+    #: Local files that are public at this moment.
+    staged_files: int
+    events: tuple[EventReport, ...]
+
+    @property
+    def media_ids(self) -> tuple[str, ...]:
+        """Of the segments that are live, in order."""
+        return tuple(s.media_id for s in self.segments if s.media_id is not None)
+
+
+class Account(_Report):
+    """An account as far as it may be shown: no token."""
+
+    name: str
+    user_id: str
+    status: str
+    github_repo: str | None
+    token_expires_at: datetime | None
+    paused_until: datetime | None
+    created_at: datetime

@@ -1,0 +1,95 @@
+"""Ask Meta what became of a container, and bury it if it can never be published."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from threadsworker.errors import NotReady
+from threadsworker.job import Done, Failed, Outcome, Trouble, Wait, WaitReason, polling_gap
+from threadsworker.steps.desk import Desk
+from threadsworker.store import containers, segments
+from threadsworker.store.database import clock
+from threadsworker.store.jobs import Claim
+from threadsworker.store.segments import REBUILD
+from threadsworker.store.tables import ContainerRow
+from threadsworker.threads_api import ContainerStatus, StatusCode, ThreadsApi
+
+#: How long Meta may not know a container that it has just made.
+UNKNOWN_FOR = timedelta(minutes=5)
+#: Words of Meta's that mean: the media will never do. Its own spelling is the first.
+#: Source: page "troubleshooting" (2026-04-21).
+DEFECTS = frozenset(
+    {
+        "INVALID_ASPEC_RATIO",
+        "INVALID_ASPECT_RATIO",
+        "INVALID_BIT_RATE",
+        "INVALID_DURATION",
+        "INVALID_FRAME_RATE",
+        "FAILED_FRAME_RATE",
+        "INVALID_AUDIO_CHANNELS",
+        "INVALID_AUDIO_CHANNEL_LAYOUT",
+    }
+)
+
+
+def observe(desk: Desk, claim: Claim, api: ThreadsApi, container: ContainerRow) -> Outcome:
+    """
+    Done when the container reads FINISHED or PUBLISHED; else what to do about it.
+
+    Only for containers of which no publish was ever sent: others are for `settle`.
+    """
+    assert container.id is not None
+    try:
+        status = api.container_status(container.threads_id)
+    except NotReady:
+        return _not_known(desk, claim, container)
+    age = _note(desk, container, status)
+    if status.status in (StatusCode.FINISHED, StatusCode.PUBLISHED):
+        return Done()
+    if status.status is StatusCode.IN_PROGRESS:
+        return Wait(delay=polling_gap(container.kind, age=age), reason=WaitReason.PROCESSING)
+    words = status.error_message or status.status
+    if words in DEFECTS:
+        return Failed(
+            Trouble(
+                code=f"threads.container.{words}",
+                message=f"Meta cannot use the {container.kind}: {words}",
+                advice="Change the media as Meta's media specifications ask.",
+            )
+        )
+    return bury(desk, claim, container, death=words)
+
+
+def bury(desk: Desk, claim: Claim, container: ContainerRow, *, death: str) -> Outcome:
+    """Give the container up and start again with another; the budget ends this."""
+    assert container.id is not None
+    with desk.transaction() as session:
+        containers.bury(session, claim, container.id, death=death)
+        segments.move(session, container.segment_id, source=REBUILD, to=REBUILD[0])
+    return Wait(
+        delay=timedelta(seconds=1),
+        reason=WaitReason.PROCESSING,
+        rewind=True,
+        trouble=Trouble(
+            code=f"threads.container.{death}",
+            message=f"Meta gave a container up: {death}",
+            advice="Nothing: another one is made.",
+        ),
+    )
+
+
+def _note(desk: Desk, container: ContainerRow, status: ContainerStatus) -> timedelta:
+    """Keep what Meta said; the container's age."""
+    assert container.id is not None
+    with desk.transaction() as session:
+        now = clock(session)
+        containers.observed(session, container.id, status=status.status, now=now)
+    return now - container.created_at
+
+
+def _not_known(desk: Desk, claim: Claim, container: ContainerRow) -> Outcome:
+    with desk.reading() as session:
+        age = clock(session) - container.created_at
+    if age < UNKNOWN_FOR:
+        return Wait(delay=timedelta(seconds=1), reason=WaitReason.PROCESSING)
+    return bury(desk, claim, container, death="NOT_FOUND")

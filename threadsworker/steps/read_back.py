@@ -1,0 +1,57 @@
+"""Read a published segment back: is it visible, and under the right parent?"""
+
+from __future__ import annotations
+
+from threadsworker.errors import NotReady, RequestRefused
+from threadsworker.job import Done, Outcome, Review, Trouble, Wait, WaitReason
+from threadsworker.steps.desk import Desk
+from threadsworker.steps.troubles import lag
+from threadsworker.steps.work import Work
+from threadsworker.store import segments
+from threadsworker.store.jobs import Claim
+from threadsworker.threads_api import MediaObject, ThreadsApi
+
+#: Seconds to the next look at a post that is live and not visible yet. A few seconds were
+#: seen. After the last the post is taken to be gone: deleted, or hidden by moderation.
+VISIBLE_LAG = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
+FIELDS = ("id", "permalink", "is_reply", "replied_to", "root_post")
+
+
+def read_back(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
+    """
+    Done when the segment was seen where it belongs, or is gone for good.
+
+    Meta has published video replies as posts of their own, with HTTP 200. A chain does not
+    go on below a post that hangs in the wrong place.
+    """
+    assert work.row.media_id is not None
+    try:
+        post = api.media(work.row.media_id, fields=FIELDS)
+    except (NotReady, RequestRefused):
+        pause = lag(claim.tries, VISIBLE_LAG)
+        if pause is not None:
+            return Wait(delay=pause, reason=WaitReason.PROCESSING, counts=True)
+        return _seen(desk, work, permalink=None)
+    if work.row.reply_to is not None and _is_detached(post, work.row.reply_to):
+        return Review(
+            Trouble(
+                code="reply_detached",
+                message=f"segment {work.row.index} is live as {work.row.media_id}, and not under "
+                f"{work.row.reply_to}",
+                advice="Delete it and retry from here, or accept it where it is.",
+            )
+        )
+    return _seen(desk, work, permalink=post.permalink)
+
+
+def _is_detached(post: MediaObject, parent: str) -> bool:
+    """Meta says that it is no reply, or one to another post. Silence proves nothing."""
+    if post.replied_to is not None:
+        return post.replied_to.id != parent
+    return post.is_reply is False
+
+
+def _seen(desk: Desk, work: Work, *, permalink: str | None) -> Outcome:
+    with desk.transaction() as session:
+        segments.verified(session, work.row.id, permalink=permalink)
+    return Done()

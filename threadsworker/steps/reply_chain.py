@@ -1,0 +1,19 @@
+"""On to the next segment of the thread."""
+
+from __future__ import annotations
+
+from threadsworker.job import Done, Outcome
+from threadsworker.steps.desk import Desk
+from threadsworker.store import segments
+from threadsworker.store.jobs import Claim
+
+
+def reply_chain(_desk: Desk, _claim: Claim) -> Outcome:
+    """Nothing but the claim: a stale or doubled message ends its chain here."""
+    return Done()
+
+
+def next_segment(desk: Desk, job_id: str) -> int | None:
+    """Index of the next segment to publish; None when the whole thread is live."""
+    with desk.reading() as session:
+        return segments.next_index(session, job_id)

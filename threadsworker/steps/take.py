@@ -1,0 +1,206 @@
+"""
+Take one step of a job. The only place where outcomes become rows.
+
+A step is short transactions with an effect between them: commit the intent, make the call,
+commit the outcome. No transaction is open during a call. A worker that dies in the middle
+leaves a claimed job, and whoever finds it after the lease asks what happened instead of
+doing it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Concatenate, ParamSpec
+
+from threadsworker.errors import ClaimLost, ThreadsWorkerError
+from threadsworker.job import (
+    POISON_CLAIMS,
+    Done,
+    Failed,
+    Finished,
+    Outcome,
+    Review,
+    Trouble,
+    Wait,
+    WaitReason,
+    backoff,
+)
+from threadsworker.steps.desk import Desk
+from threadsworker.steps.lease import kept
+from threadsworker.steps.troubles import outcome_of
+from threadsworker.store import accounts, events, jobs
+from threadsworker.store.database import clock
+from threadsworker.store.jobs import Claim
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+Step = Callable[Concatenate[Desk, Claim, P], Outcome]
+
+#: Reasons that outlast a message: such a job is parked, whatever the delay.
+_ALWAYS_PARKED = frozenset(
+    {
+        WaitReason.QUOTA,
+        WaitReason.THROTTLED,
+        WaitReason.GITHUB_LIMIT,
+        WaitReason.NEEDS_RECONNECT,
+        WaitReason.PAUSED,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Go:
+    """On to the chain's next message."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """The same message once more, in `delay`."""
+
+    delay: timedelta
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The chain ends here; the row says who looks at the job again, and when."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The chain ends here, and shows as failed."""
+
+    trouble: Trouble
+    #: Whether staged files can go: not while somebody has to find out what happened.
+    clean: bool
+
+
+Next = Go | Again | Stop | Broken
+
+
+def take(
+    desk: Desk, step: Step[P], job_id: str, run: int, *args: P.args, **kwargs: P.kwargs
+) -> Next:
+    """
+    Claim the job, take the step, let go; what the chain's message should do next.
+
+    What the services answer never raises here: it becomes an outcome, and the outcome becomes
+    rows.
+    """
+    with desk.transaction() as session:
+        claim = jobs.claim(
+            session,
+            job_id,
+            run=run,
+            worker=desk.worker,
+            lease=desk.settings.lease,
+            now=clock(session),
+        )
+    if claim is None:
+        logger.debug("Job %s is not there for run %s: skipped", job_id, run)
+        return Stop()
+    try:
+        if claim.claims > POISON_CLAIMS:
+            return _decide(desk, claim, _poisoned(claim))
+        return _decide(desk, claim, _outcome(desk, step, claim, *args, **kwargs))
+    except ClaimLost as lost:
+        logger.warning("%s: let go", lost)
+        return Stop()
+    except Exception:
+        _let_go(desk, claim)
+        raise
+
+
+def _outcome(desk: Desk, step: Step[P], claim: Claim, *args: P.args, **kwargs: P.kwargs) -> Outcome:
+    try:
+        with kept(desk, claim):
+            return step(desk, claim, *args, **kwargs)
+    except ClaimLost:
+        raise
+    except ThreadsWorkerError as error:
+        return outcome_of(error, tries=claim.tries, dice=desk.dice)
+
+
+def _decide(desk: Desk, claim: Claim, outcome: Outcome) -> Next:
+    """Write what becomes of the job. Only the holder of the claim gets here."""
+    logger.info("Job %s: %s", claim.job_id, outcome)
+    with desk.transaction() as session:
+        now = clock(session)
+        match outcome:
+            case Done():
+                jobs.proceed(session, claim, silence=desk.settings.lease, now=now)
+                return Go()
+            case Finished():
+                jobs.finish(session, claim, now=now)
+                events.record(
+                    session, claim.job_id, "published", now=now, run=claim.run, epoch=claim.epoch
+                )
+                return Go()
+            case Failed(trouble) | Review(trouble):
+                failed = isinstance(outcome, Failed)
+                if failed:
+                    jobs.fail(session, claim, trouble, now=now)
+                else:
+                    jobs.review(session, claim, trouble)
+                events.record(
+                    session,
+                    claim.job_id,
+                    "failed" if failed else "needs_review",
+                    now=now,
+                    run=claim.run,
+                    epoch=claim.epoch,
+                    code=trouble.code,
+                    message=trouble.message,
+                )
+                return Broken(trouble, clean=failed)
+            case Wait() as wait:
+                if wait.trouble is not None:
+                    jobs.note_trouble(session, claim, wait.trouble)
+                    events.record(
+                        session,
+                        claim.job_id,
+                        "waiting",
+                        now=now,
+                        run=claim.run,
+                        epoch=claim.epoch,
+                        reason=wait.reason,
+                        code=wait.trouble.code,
+                        message=wait.trouble.message,
+                    )
+                if wait.reason is WaitReason.NEEDS_RECONNECT:
+                    accounts.disconnect(session, claim.account_id)
+                parked = (
+                    wait.rewind
+                    or wait.reason in _ALWAYS_PARKED
+                    or wait.delay > desk.settings.max_countdown
+                )
+                jobs.wait(
+                    session,
+                    claim,
+                    until=now + wait.delay + (timedelta(0) if parked else desk.settings.lease),
+                    reason=wait.reason,
+                    tries=claim.tries + 1 if wait.counts else 0,
+                )
+                return Stop() if parked else Again(wait.delay)
+
+
+def _poisoned(claim: Claim) -> Outcome:
+    return Review(
+        Trouble(
+            code="poison",
+            message=f"{claim.claims - 1} workers took this job and none came back",
+            advice="Look at the workers' logs, mend the cause, then retry the job.",
+        )
+    )
+
+
+def _let_go(desk: Desk, claim: Claim) -> None:
+    """Something broke that nobody foresaw: leave the job to a later run, soon."""
+    with desk.transaction() as session:
+        now = clock(session)
+        delay = backoff(claim.claims, dice=desk.dice)
+        jobs.let_go(session, claim, until=now + delay)
+        events.record(session, claim.job_id, "broke", now=now, run=claim.run, epoch=claim.epoch)

@@ -1,0 +1,128 @@
+"""What an error means for a job: wait, fail, or ask a person."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+from threadsworker.errors import (
+    ApiError,
+    InvalidSettings,
+    NoAnswer,
+    NotFound,
+    NotPossible,
+    RateLimited,
+    RequestRefused,
+    ThreadsWorkerError,
+    TokenRejected,
+    Unavailable,
+)
+from threadsworker.job import (
+    RECONNECT_CHECK,
+    Failed,
+    Outcome,
+    Trouble,
+    Wait,
+    WaitReason,
+    backoff,
+    cool_down,
+)
+
+#: Troubles in a row after which "an unknown error occurred" is taken for a final answer:
+#: Meta says so for passing troubles and for media that it will never accept.
+UNKNOWN_ERROR_TRIES = 8
+#: Meta's code for "an unknown error occurred".
+UNKNOWN_ERROR = 1
+#: Times that Meta may fail to fetch the media, and its subcode for that.
+UNFETCHABLE_TRIES = 2
+UNFETCHABLE = 2207052
+
+_ADVICE = {
+    "threads.10": "Give the app the permission that Meta names, or leave the feature out.",
+    "threads.10.4279067": "The feature needs Meta's App Review.",
+    "threads.24.4279009": "The post to reply to or to quote is gone, or not visible to you.",
+    "threads.100.33": "The post to reply to or to quote is gone, or not visible to you.",
+    "threads.-1.4279047": "Meta cannot read the link: put it into the text, or try again later.",
+    "threads.1.2207052": "Meta could not fetch the media: check that its URL is public.",
+    "threads.368": "Meta blocks the account for now: look into the Threads app.",
+    "threads.4.2207051": "Meta takes the post for spam: look into the Threads app.",
+    "github.403": "Give the GitHub token the permission 'Contents: write' on the repository.",
+    "github.404": "Check the repository's name, and that the GitHub token may see it.",
+}
+_DEFAULT_ADVICE = {
+    "threads": "Change the post as Meta asks and enqueue it again, or `threadsworker retry` it.",
+    "github": "Check the staging repository with `threadsworker check`, then retry the job.",
+}
+
+
+def outcome_of(error: ThreadsWorkerError, *, tries: int, dice: random.Random) -> Outcome:
+    """The outcome of a step that met `error` after `tries` other troubles in a row."""
+    trouble = trouble_of(error)
+    if isinstance(error, RateLimited):
+        github = error.service == "github"
+        return Wait(
+            delay=cool_down(tries, asked_for=error.retry_after, dice=dice),
+            reason=WaitReason.GITHUB_LIMIT if github else WaitReason.THROTTLED,
+            trouble=trouble,
+            rewind=True,
+            counts=True,
+        )
+    if isinstance(error, TokenRejected | InvalidSettings):
+        return Wait(
+            delay=RECONNECT_CHECK,
+            reason=WaitReason.NEEDS_RECONNECT,
+            trouble=trouble,
+            rewind=True,
+        )
+    if isinstance(error, RequestRefused) and _may_pass(error) and tries < UNFETCHABLE_TRIES:
+        return Wait(
+            delay=backoff(tries, dice=dice), reason=WaitReason.BACKOFF, trouble=trouble, counts=True
+        )
+    if isinstance(error, RequestRefused | NotFound | NotPossible):
+        return Failed(trouble)
+    if (
+        isinstance(error, Unavailable)
+        and error.code == UNKNOWN_ERROR
+        and tries >= UNKNOWN_ERROR_TRIES
+    ):
+        return Failed(trouble)
+    return Wait(
+        delay=backoff(tries, dice=dice), reason=WaitReason.BACKOFF, trouble=trouble, counts=True
+    )
+
+
+def _may_pass(error: RequestRefused) -> bool:
+    return error.code == UNKNOWN_ERROR and error.subcode == UNFETCHABLE
+
+
+def trouble_of(error: ThreadsWorkerError) -> Trouble:
+    """The service's own words, our code, and what to do."""
+    if isinstance(error, ApiError):
+        words = [error.message, error.user_title, error.user_message]
+        return Trouble(
+            code=error.stable_code,
+            message=": ".join(dict.fromkeys(word for word in words if word)),
+            advice=_advice(error),
+        )
+    if isinstance(error, NoAnswer):
+        return Trouble("no_answer", str(error), "Nothing: it is tried again.")
+    if isinstance(error, InvalidSettings):
+        return Trouble("settings", str(error), "Mend the setting; the job goes on by itself.")
+    if isinstance(error, NotFound):
+        return Trouble("media.missing", str(error), "Enqueue the post again with its media.")
+    if isinstance(error, NotPossible):
+        return Trouble(error.code, str(error), "Enqueue the post again with its media.")
+    return Trouble("unexpected", str(error), "Look at the worker's log.")
+
+
+def _advice(error: ApiError) -> str:
+    if isinstance(error, TokenRejected):
+        return "Run `threadsworker account add` with a new token; the job goes on by itself."
+    if isinstance(error, RateLimited | Unavailable):
+        return "Nothing: it is tried again."
+    return _ADVICE.get(error.stable_code, _DEFAULT_ADVICE[error.service])
+
+
+def lag(tries: int, steps: tuple[float, ...]) -> timedelta | None:
+    """The next pause for something that is not visible yet; None when patience ends."""
+    return timedelta(seconds=steps[tries]) if tries < len(steps) else None

@@ -1,0 +1,90 @@
+"""What a step has to know of one segment, read in one go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from threadsworker.job import LIVE, StagedState
+from threadsworker.post import MediaItem, Segment
+from threadsworker.steps.desk import Desk
+from threadsworker.store import containers, jobs, segments, staged
+from threadsworker.store.accounts import Credentials
+from threadsworker.store.jobs import Claim
+from threadsworker.store.submission import planned_segment
+from threadsworker.store.tables import AttemptRow, ContainerRow, SegmentRow
+
+
+@dataclass(frozen=True)
+class Work:
+    """One segment with all that belongs to it."""
+
+    row: SegmentRow
+    planned: Segment
+    #: Live containers by item; 0 is the post itself.
+    containers: dict[int, ContainerRow]
+    #: Attempts to publish the live container, oldest first.
+    attempts: list[AttemptRow]
+    #: Media id that the segment replies to; None for the root of a thread.
+    reply_to: str | None
+    #: Public URLs of local media, by sha256.
+    staged: dict[str, str]
+
+    @property
+    def live(self) -> bool:
+        return self.row.state in LIVE
+
+    @property
+    def container(self) -> ContainerRow | None:
+        return self.containers.get(0)
+
+    @property
+    def kind(self) -> str:
+        """``text``, ``image``, ``video`` or ``carousel``."""
+        media = self.planned.media
+        if len(media) > 1:
+            return "carousel"
+        return media[0].kind.value if media else "text"
+
+    def url(self, item: MediaItem) -> str:
+        """Where Meta fetches the medium."""
+        if item.url is not None:
+            return item.url
+        assert item.sha256 is not None
+        return self.staged[item.sha256]
+
+
+def load(desk: Desk, claim: Claim, index: int) -> tuple[Work, Credentials]:
+    """Segment `index` of the claimed job, and the account's tokens."""
+    found, account = load_from(desk, claim, index, only=True)
+    return found[0], account
+
+
+def load_from(
+    desk: Desk, claim: Claim, index: int, *, only: bool = False
+) -> tuple[list[Work], Credentials]:
+    """Segment `index` and those after it, and the account's tokens."""
+    with desk.reading() as session:
+        job = jobs.find(session, claim.job_id)
+        rows = segments.of_job(session, claim.job_id)
+        wanted = rows[index : index + 1] if only else rows[index:]
+        media = segments.media_of(session, wanted)
+        urls = {
+            row.sha256: row.url
+            for row in staged.of_job(session, claim.job_id)
+            if row.state == StagedState.PRESENT and row.url is not None
+        }
+        found = []
+        for row in wanted:
+            live = containers.live(session, row.id)
+            attempts = containers.attempts(session, live[0].id) if 0 in live and live[0].id else []
+            found.append(
+                Work(
+                    row=row,
+                    planned=planned_segment(row, media[row.id]),
+                    containers=live,
+                    attempts=attempts,
+                    reply_to=rows[row.index - 1].media_id if row.index else job.reply_to,
+                    staged=urls,
+                )
+            )
+        return found, desk.credentials(session, claim.account_id)

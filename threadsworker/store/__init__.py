@@ -1,0 +1,1 @@
+"""Rows and the only SQL there is. One module per noun; functions take a Session."""

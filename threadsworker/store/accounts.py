@@ -1,0 +1,169 @@
+"""Accounts: profiles whose tokens we hold. Tokens are ciphertexts everywhere in here."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import SecretStr
+from sqlalchemy import exists
+from sqlmodel import Session, col, delete, select, update
+
+from threadsworker import report
+from threadsworker.crypto import Cipher
+from threadsworker.errors import NotFound, NotPossible
+from threadsworker.job import JobState, WaitReason
+from threadsworker.store.tables import AccountRow, JobRow
+
+
+class AccountStatus(StrEnum):
+    ACTIVE = "active"
+    #: Meta or GitHub rejected a token; jobs wait until `put` brings a new one.
+    NEEDS_RECONNECT = "needs_reconnect"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What it takes to act for an account. The tokens are open: never log one of these."""
+
+    account_id: str
+    name: str
+    user_id: str
+    access_token: SecretStr
+    github_repo: str | None
+    github_token: SecretStr | None
+
+
+def put(
+    session: Session,
+    name: str,
+    *,
+    user_id: str,
+    access_token: SecretStr,
+    github_repo: str | None,
+    github_token: SecretStr | None,
+    token_expires_at: datetime | None,
+    cipher: Cipher,
+    now: datetime,
+) -> AccountRow:
+    """
+    Add an account, or replace the tokens of the one of that name and make it active again.
+
+    Jobs that waited for the reconnection are woken.
+    """
+    row = session.exec(select(AccountRow).where(AccountRow.name == name)).first()
+    if row is None:
+        row = AccountRow(
+            id=secrets.token_hex(8), name=name, user_id=user_id, access_token="", created_at=now
+        )
+    else:
+        row.token_version += 1
+    row.user_id = user_id
+    row.access_token = cipher.encrypt(access_token, bound_to=row.id)
+    row.token_expires_at = token_expires_at
+    row.github_repo = github_repo or row.github_repo
+    if github_token is not None:
+        row.github_token = cipher.encrypt(github_token, bound_to=row.id)
+    row.status = AccountStatus.ACTIVE
+    session.add(row)
+    session.flush()
+    _wake_jobs(session, row.id, now=now)
+    return row
+
+
+def _wake_jobs(session: Session, account_id: str, *, now: datetime) -> None:
+    session.exec(
+        update(JobRow)
+        .where(
+            col(JobRow.account_id) == account_id,
+            col(JobRow.state) == JobState.WAITING,
+            col(JobRow.reason) == WaitReason.NEEDS_RECONNECT,
+        )
+        .values(wake_at=now)
+    )
+
+
+def find(session: Session, name: str) -> AccountRow:
+    """The account of that name; NotFound, naming those that exist, if there is none."""
+    row = session.exec(select(AccountRow).where(AccountRow.name == name)).first()
+    if row is None:
+        names = session.exec(select(AccountRow.name).order_by(AccountRow.name)).all()
+        known = f"known: {', '.join(names)}" if names else "run `threadsworker account add` first"
+        raise NotFound(f"there is no account {name!r} ({known})")
+    return row
+
+
+def all_of(session: Session) -> list[AccountRow]:
+    """Every account, by name."""
+    return list(session.exec(select(AccountRow).order_by(AccountRow.name)).all())
+
+
+def remove(session: Session, name: str) -> None:
+    """
+    Remove the account and its tokens.
+
+    Raises
+    ------
+    NotFound, NotPossible:
+        It is unknown; it has jobs, whose history would lose its owner.
+    """
+    row = find(session, name)
+    if session.exec(select(exists().where(col(JobRow.account_id) == row.id))).one():
+        raise NotPossible(
+            f"account {name!r} has jobs; they would lose their owner", code="account.has_jobs"
+        )
+    session.exec(delete(AccountRow).where(col(AccountRow.id) == row.id))
+
+
+def credentials(session: Session, account_id: str, *, cipher: Cipher) -> Credentials:
+    """The account's tokens, opened."""
+    row = session.exec(select(AccountRow).where(AccountRow.id == account_id)).one()
+    return Credentials(
+        account_id=row.id,
+        name=row.name,
+        user_id=row.user_id,
+        access_token=cipher.decrypt(row.access_token, bound_to=row.id),
+        github_repo=row.github_repo,
+        github_token=(
+            cipher.decrypt(row.github_token, bound_to=row.id) if row.github_token else None
+        ),
+    )
+
+
+def disconnect(session: Session, account_id: str) -> None:
+    """active → needs_reconnect."""
+    session.exec(
+        update(AccountRow)
+        .where(col(AccountRow.id) == account_id, col(AccountRow.status) == AccountStatus.ACTIVE)
+        .values(status=AccountStatus.NEEDS_RECONNECT)
+    )
+
+
+def describe(row: AccountRow) -> report.Account:
+    """The account as it may be shown."""
+    return report.Account.model_validate(row.model_dump(include=set(report.Account.model_fields)))
+
+
+def matches(
+    session: Session,
+    name: str,
+    *,
+    user_id: str,
+    access_token: SecretStr,
+    github_repo: str | None,
+    github_token: SecretStr | None,
+    cipher: Cipher,
+) -> bool:
+    """Whether the account of that name exists and holds just this."""
+    row = session.exec(select(AccountRow).where(AccountRow.name == name)).first()
+    if row is None:
+        return False
+    stored = credentials(session, row.id, cipher=cipher)
+    return (
+        stored.user_id == user_id
+        and stored.access_token == access_token
+        and github_repo in (None, stored.github_repo)
+        and github_token in (None, stored.github_token)
+    )

@@ -1,0 +1,153 @@
+"""
+Containers and the attempts to publish them: what makes "once" true.
+
+A segment has at most one live container (a unique index says so), a container yields at
+most one post, and a container is given up only when it can never yield one: no publish of
+it was ever authorised, or Meta says that it is dead.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select, update
+
+from threadsworker.job import AttemptState
+from threadsworker.store import jobs
+from threadsworker.store.jobs import Claim
+from threadsworker.store.tables import AttemptRow, ContainerRow, QuotaUseRow
+
+
+def live(session: Session, segment_id: str) -> dict[int, ContainerRow]:
+    """The segment's live containers by item: 0 is the post itself, 1 to 20 its carousel items."""
+    found = select(ContainerRow).where(
+        ContainerRow.segment_id == segment_id, col(ContainerRow.live).is_(True)
+    )
+    return {row.item: row for row in session.exec(found).all()}
+
+
+def creation_ids(session: Session, segment_ids: Sequence[str]) -> dict[str, str]:
+    """Meta's creation id of each segment's live container, by segment id."""
+    found = select(ContainerRow.segment_id, ContainerRow.threads_id).where(
+        col(ContainerRow.segment_id).in_(list(segment_ids)),
+        col(ContainerRow.live).is_(True),
+        ContainerRow.item == 0,
+    )
+    return dict(session.exec(found).all())
+
+
+def made(session: Session, segment_id: str, *, item: int) -> int:
+    """How many containers were made for this item so far, dead ones included."""
+    found = (
+        select(func.count())
+        .select_from(ContainerRow)
+        .where(ContainerRow.segment_id == segment_id, ContainerRow.item == item)
+    )
+    return session.exec(found).one()
+
+
+def add(
+    session: Session, segment_id: str, *, item: int, threads_id: str, kind: str, now: datetime
+) -> bool:
+    """
+    Record a container that Meta has made. False if the item has a live one already: then
+    this one is an orphan, which nobody will publish and which dies within a day.
+    """
+    row = ContainerRow(
+        segment_id=segment_id, item=item, threads_id=threads_id, kind=kind, created_at=now
+    )
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True
+
+
+def observed(session: Session, container_id: int, *, status: str, now: datetime) -> None:
+    """Keep what Meta said of a container. A fact, taken from any worker."""
+    values: dict[str, object] = {"status": status}
+    if status == "FINISHED":
+        values["finished_at"] = func.coalesce(col(ContainerRow.finished_at), now)
+    session.exec(update(ContainerRow).where(col(ContainerRow.id) == container_id).values(**values))
+
+
+def bury(session: Session, claim: Claim, container_id: int, *, death: str) -> bool:
+    """
+    live → dead. A command: only the holder of the claim may give a container up.
+
+    The caller has made sure that it can never yield a post. False if it was dead already.
+
+    Raises
+    ------
+    ClaimLost:
+        Another worker has the job.
+    """
+    jobs.check(session, claim)
+    buried = session.exec(
+        update(ContainerRow)
+        .where(col(ContainerRow.id) == container_id, col(ContainerRow.live).is_(True))
+        .values(live=False, death=death)
+    )
+    return buried.rowcount == 1
+
+
+def attempts(session: Session, container_id: int) -> list[AttemptRow]:
+    """The attempts to publish this container, oldest first."""
+    found = (
+        select(AttemptRow)
+        .where(AttemptRow.container_id == container_id)
+        .order_by(col(AttemptRow.sent_at))
+    )
+    return list(session.exec(found).all())
+
+
+def authorise(
+    session: Session,
+    claim: Claim,
+    *,
+    segment_id: str,
+    container_id: int,
+    kind: str,
+    now: datetime,
+) -> str:
+    """
+    Write down an attempt, and what it takes from the quota. Its id.
+
+    One row authorises one send of ``threads_publish``, after this transaction has committed.
+    """
+    attempt = AttemptRow(
+        id=secrets.token_hex(16),
+        segment_id=segment_id,
+        container_id=container_id,
+        epoch=claim.epoch,
+        state=AttemptState.OPEN,
+        sent_at=now,
+    )
+    session.add(attempt)
+    session.flush()
+    session.add(QuotaUseRow(account_id=claim.account_id, kind=kind, attempt_id=attempt.id, at=now))
+    return attempt.id
+
+
+def settle(
+    session: Session,
+    attempt_id: str,
+    state: AttemptState,
+    *,
+    http_status: int | None = None,
+    code: str | None = None,
+) -> None:
+    """open | unknown → state. A fact, taken from any worker."""
+    session.exec(
+        update(AttemptRow)
+        .where(
+            col(AttemptRow.id) == attempt_id,
+            col(AttemptRow.state).in_([AttemptState.OPEN, AttemptState.UNKNOWN]),
+        )
+        .values(state=state, http_status=http_status, code=code)
+    )

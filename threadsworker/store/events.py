@@ -1,0 +1,33 @@
+"""The event log: what happened to a job. Append only, and free of secrets and content."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, select
+
+from threadsworker.store.tables import EventRow
+
+
+def record(
+    session: Session,
+    job_id: str,
+    what: str,
+    *,
+    now: datetime,
+    run: int,
+    epoch: int = 0,
+    segment: int | None = None,
+    **data: Any,
+) -> None:
+    """Append an event. `data` is JSON: ids, codes and numbers."""
+    session.add(
+        EventRow(job_id=job_id, at=now, run=run, epoch=epoch, what=what, segment=segment, data=data)
+    )
+
+
+def of_job(session: Session, job_id: str) -> list[EventRow]:
+    """The job's events, oldest first."""
+    found = select(EventRow).where(EventRow.job_id == job_id).order_by(EventRow.id)  # type: ignore[arg-type]
+    return list(session.exec(found).all())

@@ -1,0 +1,118 @@
+"""
+Segments: the Threads posts of a job's thread.
+
+That a segment is live is a fact and is taken from any worker, also from one whose claim is
+lost: throwing away a media id would turn a known success into a case of doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, select, update
+
+from threadsworker.job import LIVE, SegmentState
+from threadsworker.store.tables import MediaRow, SegmentRow
+
+#: States of a segment whose container was given up; the first is where it starts again.
+REBUILD = (
+    SegmentState.READY_TO_CREATE,
+    SegmentState.CREATING,
+    SegmentState.PROCESSING,
+    SegmentState.PUBLISHABLE,
+    SegmentState.PUBLISHING,
+    SegmentState.IN_DOUBT,
+)
+
+
+def of_job(session: Session, job_id: str) -> list[SegmentRow]:
+    """The job's segments, root first."""
+    found = select(SegmentRow).where(SegmentRow.job_id == job_id).order_by(col(SegmentRow.index))
+    return list(session.exec(found).all())
+
+
+def at(session: Session, job_id: str, index: int) -> SegmentRow:
+    """The job's segment of that index."""
+    found = select(SegmentRow).where(SegmentRow.job_id == job_id, SegmentRow.index == index)
+    return session.exec(found).one()
+
+
+def media_of(session: Session, segments: Iterable[SegmentRow]) -> dict[str, list[MediaRow]]:
+    """The media of each segment, in order, by segment id."""
+    ids = [segment.id for segment in segments]
+    media: dict[str, list[MediaRow]] = {segment_id: [] for segment_id in ids}
+    found = (
+        select(MediaRow).where(col(MediaRow.segment_id).in_(ids)).order_by(col(MediaRow.position))
+    )
+    for row in session.exec(found):
+        media[row.segment_id].append(row)
+    return media
+
+
+def next_index(session: Session, job_id: str) -> int | None:
+    """Index of the first segment that is not live and read back; None if all are."""
+    found = (
+        select(SegmentRow.index)
+        .where(SegmentRow.job_id == job_id, SegmentRow.state != SegmentState.VERIFIED)
+        .order_by(col(SegmentRow.index))
+        .limit(1)
+    )
+    return session.exec(found).first()
+
+
+def move(
+    session: Session, segment_id: str, *, source: Sequence[SegmentState], to: SegmentState
+) -> bool:
+    """source → to. False if it is in another state."""
+    moved = session.exec(
+        update(SegmentRow)
+        .where(col(SegmentRow.id) == segment_id, col(SegmentRow.state).in_(list(source)))
+        .values(state=to)
+    )
+    return moved.rowcount == 1
+
+
+def move_all(
+    session: Session, job_id: str, *, source: Sequence[SegmentState], to: SegmentState
+) -> None:
+    """source → to, for all of the job's segments that are in `source`."""
+    session.exec(
+        update(SegmentRow)
+        .where(col(SegmentRow.job_id) == job_id, col(SegmentRow.state).in_(list(source)))
+        .values(state=to)
+    )
+
+
+def published(
+    session: Session, segment_id: str, *, media_id: str, reply_to: str | None, now: datetime
+) -> bool:
+    """anything not live → published. A fact, taken from any worker; the first is kept."""
+    told = session.exec(
+        update(SegmentRow)
+        .where(
+            col(SegmentRow.id) == segment_id,
+            col(SegmentRow.media_id).is_(None),
+            col(SegmentRow.state).not_in(list(LIVE)),
+        )
+        .values(
+            state=SegmentState.PUBLISHED, media_id=media_id, reply_to=reply_to, published_at=now
+        )
+    )
+    return told.rowcount == 1
+
+
+def verified(session: Session, segment_id: str, *, permalink: str | None) -> bool:
+    """published → verified. A fact: the post was read back and is where it belongs."""
+    told = session.exec(
+        update(SegmentRow)
+        .where(col(SegmentRow.id) == segment_id, col(SegmentRow.state) == SegmentState.PUBLISHED)
+        .values(state=SegmentState.VERIFIED, permalink=permalink)
+    )
+    return told.rowcount == 1
+
+
+def owned_media_ids(session: Session, candidates: Sequence[str]) -> set[str]:
+    """Those of `candidates` that are segments of ours already."""
+    found = select(SegmentRow.media_id).where(col(SegmentRow.media_id).in_(list(candidates)))
+    return {media_id for media_id in session.exec(found).all() if media_id is not None}

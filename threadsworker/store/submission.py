@@ -1,0 +1,219 @@
+"""Submitting a post: the rows of a new job, and the report of any job."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from threadsworker import report
+from threadsworker.job import JobState, SegmentState
+from threadsworker.post import (
+    Gif,
+    MediaItem,
+    MediaKind,
+    Poll,
+    ReplyControl,
+    Segment,
+    Spoiler,
+    TextAttachment,
+)
+from threadsworker.store import containers, events, segments, staged
+from threadsworker.store.tables import AccountRow, JobRow, MediaRow, SegmentRow
+
+#: Fields of a `Segment` that have columns or rows of their own.
+_COLUMNS = frozenset({"index", "text", "media"})
+
+
+def submit(
+    session: Session,
+    *,
+    account: AccountRow,
+    planned: Sequence[Segment],
+    reply_to: str | None,
+    key: str | None,
+    silence: timedelta,
+    now: datetime,
+) -> JobRow:
+    """nothing → queued: the rows of a new job and its segments. The row is the truth."""
+    job = JobRow(
+        id=secrets.token_hex(10),
+        account_id=account.id,
+        key=key,
+        content_hash=content_hash(planned, reply_to=reply_to),
+        state=JobState.QUEUED,
+        reply_to=reply_to,
+        wake_at=now + silence,
+        created_at=now,
+    )
+    session.add(job)
+    session.flush()
+    for segment in planned:
+        _add_segment(session, job.id, segment)
+    events.record(session, job.id, "enqueued", now=now, run=job.run, segments=len(planned))
+    session.flush()
+    return job
+
+
+def _add_segment(session: Session, job_id: str, segment: Segment) -> None:
+    row = SegmentRow(
+        id=secrets.token_hex(10),
+        job_id=job_id,
+        index=segment.index,
+        text=segment.text,
+        options=_options(segment),
+        state=SegmentState.WAITING,
+    )
+    session.add(row)
+    session.flush()
+    for position, item in enumerate(segment.media, 1):
+        session.add(
+            MediaRow(
+                id=secrets.token_hex(10),
+                segment_id=row.id,
+                position=position,
+                kind=item.kind,
+                alt_text=item.alt_text,
+                sha256=item.sha256,
+                content_type=item.content_type,
+                size=item.size,
+                url=item.url,
+            )
+        )
+
+
+def content_hash(planned: Sequence[Segment], *, reply_to: str | None) -> str:
+    """A hash of all that will be published, to tell whether two submissions are the same."""
+    content = [
+        [segment.text, _options(segment), [_media_identity(item) for item in segment.media]]
+        for segment in planned
+    ]
+    written = json.dumps([reply_to, content], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(written.encode()).hexdigest()
+
+
+def _media_identity(item: MediaItem) -> list[str | None]:
+    return [item.kind, item.alt_text, item.sha256, item.url]
+
+
+def _options(segment: Segment) -> dict[str, Any]:
+    """What is set of the segment's other parameters, as JSON."""
+    options = {}
+    for field in fields(segment):
+        value = getattr(segment, field.name)
+        if field.name not in _COLUMNS and value not in (None, False, ()):
+            options[field.name] = _json(value)
+    return options
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, tuple):
+        return [_json(item) for item in value]
+    return value
+
+
+def planned_segment(row: SegmentRow, media: Sequence[MediaRow]) -> Segment:
+    """The `Segment` that `submit` was given, read back from its rows."""
+    options = dict(row.options)
+    models: dict[str, type[BaseModel]] = {
+        "poll": Poll,
+        "gif": Gif,
+        "text_attachment": TextAttachment,
+    }
+    for name, model in models.items():
+        if name in options:
+            options[name] = model.model_validate(options[name])
+    if "reply_control" in options:
+        options["reply_control"] = ReplyControl(options["reply_control"])
+    if "spoilers" in options:
+        options["spoilers"] = tuple(Spoiler.model_validate(s) for s in options["spoilers"])
+    if "countries" in options:
+        options["countries"] = tuple(options["countries"])
+    return Segment(
+        index=row.index,
+        text=row.text,
+        media=tuple(
+            MediaItem(
+                kind=MediaKind(item.kind),
+                alt_text=item.alt_text,
+                sha256=item.sha256,
+                content_type=item.content_type,
+                size=item.size,
+                url=item.url,
+            )
+            for item in media
+        ),
+        **options,
+    )
+
+
+def summary(job: JobRow, account: str) -> report.JobSummary:
+    """The job without its segments."""
+    return report.JobSummary(**_summary(job, account))
+
+
+def describe(session: Session, job: JobRow) -> report.Job:
+    """All that is known of the job."""
+    account = session.get_one(AccountRow, job.account_id)
+    rows = segments.of_job(session, job.id)
+    media = segments.media_of(session, rows)
+    created = containers.creation_ids(session, [row.id for row in rows])
+    return report.Job(
+        **_summary(job, account.name),
+        segments=tuple(_segment(row, media[row.id], created.get(row.id)) for row in rows),
+        staged_files=staged.count(session, job.id),
+        events=tuple(
+            report.EventReport(
+                at=event.at, what=event.what, run=event.run, segment=event.segment, data=event.data
+            )
+            for event in events.of_job(session, job.id)
+        ),
+    )
+
+
+def _summary(job: JobRow, account: str) -> dict[str, Any]:
+    error = None
+    if job.error_code is not None:
+        error = report.Problem(
+            code=job.error_code, message=job.error_message or "", advice=job.error_advice or ""
+        )
+    return {
+        "id": job.id,
+        "account": account,
+        "state": job.state,
+        "reason": job.reason,
+        "error": error,
+        "run": job.run,
+        "scheduled_at": job.scheduled_at,
+        "created_at": job.created_at,
+        "finished_at": job.finished_at,
+    }
+
+
+def _segment(
+    row: SegmentRow, media: Sequence[MediaRow], container_id: str | None
+) -> report.SegmentReport:
+    return report.SegmentReport(
+        index=row.index,
+        text=row.text,
+        state=SegmentState(row.state),
+        container_id=container_id,
+        media_id=row.media_id,
+        permalink=row.permalink,
+        reply_to=row.reply_to,
+        media=tuple(
+            report.MediaReport(
+                kind=MediaKind(item.kind), alt_text=item.alt_text, sha256=item.sha256, url=item.url
+            )
+            for item in media
+        ),
+    )

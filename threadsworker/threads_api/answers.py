@@ -1,0 +1,161 @@
+"""
+What Meta answers, as values or as errors that say what the caller may do next.
+
+Meta's HTTP status says little: a text that is too long is answered with 500, a missing
+permission with 400, and nearly every error has the type ``OAuthException``. The code and the
+subcode decide.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from requests import Response
+
+from threadsworker.errors import (
+    AnswerLost,
+    ApiError,
+    NotReady,
+    RateLimited,
+    RequestRefused,
+    TokenRejected,
+    Unavailable,
+)
+
+#: Only these mean that the owner must sign in again; the type ``OAuthException`` does not.
+#: Source: https://developers.facebook.com/documentation/threads/troubleshooting and the
+#: Graph API's page on error handling (2026-04-21).
+_TOKEN = frozenset({190, 102, 452})
+#: Calls of an app, of a user or of a page; Threads' own throttle.
+_THROTTLED = frozenset({4, 17, 32, 341, 613})
+#: The daily publishing cap, in Instagram's words.
+_CAP = (9, 2207042)
+#: "Blocked as spam" shares its code with a throttle, and is for a person to look at.
+_SPAM = (4, 2207051)
+#: Not visible yet, or gone: the words are the same.
+_NOT_READY = frozenset(
+    {(24, 4279009), (24, 2207006), (24, 2207008), (100, 4279004), (9007, 2207027)}
+)
+#: An unknown error, and trouble at Meta's.
+_TROUBLE = frozenset({1, 2})
+#: Meta could not fetch the media: code 1, and no passing trouble.
+_UNFETCHABLE = (1, 2207052)
+
+
+def read(response: Response) -> dict[str, Any]:
+    """
+    The JSON object of a good answer.
+
+    Raises
+    ------
+    ApiError:
+        Meta said no; the subclass says what may be done.
+    AnswerLost:
+        A good status with a body that is none: it may have happened.
+    """
+    body = _object(response)
+    if response.status_code >= 400 or (body is not None and "error" in body):
+        raise error_of(response, body)
+    if body is None or not 200 <= response.status_code < 300:
+        raise AnswerLost(f"HTTP {response.status_code} without a JSON object")
+    return body
+
+
+def _object(response: Response) -> dict[str, Any] | None:
+    try:
+        body = json.loads(response.content)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def error_of(response: Response, body: dict[str, Any] | None) -> ApiError:
+    """The error that the answer is, in either of Meta's two shapes, or in none."""
+    status = response.status_code
+    envelope = body.get("error") if body else None
+    if isinstance(envelope, dict):
+        return _graph_error(response, envelope)
+    if body and "error_message" in body:
+        return _flat_error(status, body)
+    wanted = RateLimited if status == 429 else Unavailable if status >= 500 else RequestRefused
+    return wanted(
+        f"HTTP {status} without Meta's words",
+        service="threads",
+        http_status=status,
+        retry_after=_retry_after(response),
+    )
+
+
+def _graph_error(response: Response, envelope: dict[str, Any]) -> ApiError:
+    code, subcode = _number(envelope.get("code")), _number(envelope.get("error_subcode"))
+    status, transient = response.status_code, envelope.get("is_transient") is True
+    kind = _kind(code, subcode, transient=transient, status=status)
+    return kind(
+        _text(envelope.get("message")) or f"HTTP {status}",
+        service="threads",
+        http_status=status,
+        code=code,
+        subcode=subcode,
+        transient=transient,
+        user_title=_text(envelope.get("error_user_title")),
+        user_message=_text(envelope.get("error_user_msg")),
+        trace_id=_text(envelope.get("fbtrace_id")),
+        retry_after=_retry_after(response),
+    )
+
+
+def _flat_error(status: int, body: dict[str, Any]) -> ApiError:
+    """The shape of the token endpoints: ``{"error_type", "code", "error_message"}``."""
+    return RequestRefused(
+        _text(body.get("error_message")) or f"HTTP {status}",
+        service="threads",
+        http_status=status,
+        code=_number(body.get("code") or body.get("error_code")),
+    )
+
+
+def _kind(code: int | None, subcode: int | None, *, transient: bool, status: int) -> type[ApiError]:
+    both = (code, subcode)
+    if code in _TOKEN:
+        return TokenRejected
+    if both in _NOT_READY:
+        return NotReady
+    if both in (_SPAM, _UNFETCHABLE):
+        return RequestRefused
+    if code in _THROTTLED or both == _CAP or status == 429:
+        return RateLimited
+    if code in _TROUBLE or transient:
+        return Unavailable
+    # With a code of Meta's, a 500 is a refusal like any other: "Param text must be at most
+    # 500 characters long" is one.
+    return Unavailable if code is None and status >= 500 else RequestRefused
+
+
+def _retry_after(response: Response) -> float | None:
+    """Seconds until Meta wants to be asked again, from any of the headers that may say so."""
+    try:
+        return float(response.headers["retry-after"])
+    except (KeyError, ValueError):
+        pass
+    try:
+        usage = json.loads(response.headers["x-business-use-case-usage"])
+        minutes = [
+            float(entry["estimated_time_to_regain_access"])
+            for entries in usage.values()
+            for entry in entries
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return 60.0 * max(minutes) if minutes and max(minutes) > 0 else None
+
+
+def _number(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

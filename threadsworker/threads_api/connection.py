@@ -1,0 +1,86 @@
+"""Requests to Meta on behalf of one account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import SecretStr
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from threadsworker.errors import NoAnswer, Unavailable
+from threadsworker.http import Http
+from threadsworker.threads_api.answers import read
+
+#: Seconds of silence until a publish counts as unanswered. The longest seen took 222; here
+#: patience turns unknown outcomes into answers.
+PUBLISH_TIMEOUT = 240.0
+
+
+class Connection:
+    """
+    Meta's API at `base_url`, with the account's token.
+
+    The token travels in the ``Authorization`` header. Only where Meta documents nothing else
+    does it go into a query, see `query_token`.
+    """
+
+    def __init__(
+        self, *, base_url: str, token: SecretStr, http: Http, version: str = "v1.0"
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._token = token
+        self._http = http
+        self._version = version
+
+    @retry(
+        retry=retry_if_exception_type((Unavailable, NoAnswer)),
+        stop=stop_after_attempt(3),
+        wait=wait_random_exponential(multiplier=0.1, max=0.5),
+        reraise=True,
+    )
+    def get(self, path: str, **params: str) -> dict[str, Any]:
+        """Read; tried up to three times within about a second."""
+        return read(self._http.request("GET", self._url(path), token=self._token, params=params))
+
+    def post(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
+        """Write, once."""
+        return read(self._http.request("POST", self._url(path), token=self._token, form=form))
+
+    def post_alone(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
+        """Write, once, on a connection of its own, and wait long for the answer."""
+        return read(
+            self._http.request(
+                "POST",
+                self._url(path),
+                token=self._token,
+                form=form,
+                read_timeout=PUBLISH_TIMEOUT,
+                fresh_connection=True,
+            )
+        )
+
+    def pages(self, path: str, **params: str) -> Iterator[dict[str, Any]]:
+        """
+        The objects of a listing, page after page.
+
+        Pages are followed by their cursor: ``paging.next`` holds the token. A page may hold
+        fewer objects than asked for although there are more.
+        """
+        after: dict[str, str] = {}
+        while True:
+            answer = self.get(path, **params, **after)
+            found = answer.get("data", [])
+            yield from found
+            cursor = answer.get("paging", {}).get("cursors", {}).get("after")
+            if not found or not cursor or after.get("after") == cursor:
+                return
+            after = {"after": cursor}
+
+    def query_token(self, path: str, **params: str) -> dict[str, Any]:
+        """Read from an endpoint that takes the token in the query only; tried once."""
+        params["access_token"] = self._token.get_secret_value()
+        return read(self._http.request("GET", f"{self._base_url}{path}", params=params))
+
+    def _url(self, path: str) -> str:
+        return f"{self._base_url}/{self._version}{path}"

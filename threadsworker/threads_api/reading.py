@@ -1,0 +1,91 @@
+"""
+Reading: the account's own profile, posts, replies and quotas.
+
+Source: https://developers.facebook.com/documentation/threads/reference/user,
+…/reference/media and …/reference/reply-management (2026-04-21).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from threadsworker.threads_api.connection import Connection
+from threadsworker.threads_api.objects import MediaObject, Profile, PublishingLimit, Quota
+
+#: What a listing tells of a post.
+LISTED = (
+    "id",
+    "media_type",
+    "text",
+    "permalink",
+    "timestamp",
+    "is_reply",
+    "replied_to",
+    "root_post",
+)
+#: Objects of a page; Meta's maximum.
+PAGE = 100
+_QUOTAS = {
+    "posts": ("quota_usage", "config"),
+    "replies": ("reply_quota_usage", "reply_config"),
+    "deletes": ("delete_quota_usage", "delete_config"),
+    "locations": ("location_search_quota_usage", "location_search_config"),
+}
+
+
+class Reading(Connection):
+    """The calls that change nothing. All raise ApiError and NoAnswer."""
+
+    def me(self, *, fields: Sequence[str] = ("id", "username", "name")) -> Profile:
+        """The account's own profile. Its id is text here; elsewhere Meta gives a number."""
+        return Profile.model_validate(self.get("/me", fields=",".join(fields)))
+
+    def media(self, media_id: str, *, fields: Sequence[str] = LISTED) -> MediaObject:
+        """
+        A published post.
+
+        Raises
+        ------
+        NotReady, RequestRefused:
+            It is not visible yet (a few seconds after publishing), or gone.
+        """
+        return MediaObject.model_validate(self.get(f"/{media_id}", fields=",".join(fields)))
+
+    def own_threads(
+        self, *, since: datetime | None = None, fields: Sequence[str] = LISTED
+    ) -> Iterator[MediaObject]:
+        """The account's own posts that are no replies, newest first."""
+        return self._listing("/me/threads", since=since, fields=fields)
+
+    def own_replies(
+        self, *, since: datetime | None = None, fields: Sequence[str] = LISTED
+    ) -> Iterator[MediaObject]:
+        """The account's own replies, newest first."""
+        return self._listing("/me/replies", since=since, fields=fields)
+
+    def publishing_limit(self) -> PublishingLimit:
+        """What the account has used of its moving 24 hours, and what it is allowed."""
+        fields = ",".join(name for pair in _QUOTAS.values() for name in pair)
+        data = self.get("/me/threads_publishing_limit", fields=fields).get("data") or [{}]
+        return PublishingLimit(**{name: _quota(data[0], *pair) for name, pair in _QUOTAS.items()})
+
+    def _listing(
+        self, path: str, *, since: datetime | None, fields: Sequence[str]
+    ) -> Iterator[MediaObject]:
+        params = {"fields": ",".join(fields), "limit": str(PAGE)}
+        if since is not None:
+            params["since"] = str(int(since.timestamp()))
+        for found in self.pages(path, **params):
+            yield MediaObject.model_validate(found)
+
+
+def _quota(data: dict[str, Any], usage: str, config: str) -> Quota | None:
+    if usage not in data or config not in data:
+        return None
+    return Quota(
+        used=data[usage],
+        total=data[config]["quota_total"],
+        duration=data[config]["quota_duration"],
+    )
