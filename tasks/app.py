@@ -11,13 +11,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import (
+    setup_logging,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutdown,
+)
 
 from threadsworker import queue
 from threadsworker.broker import broker_url
 from threadsworker.log import configure
 from threadsworker.settings import load_settings
 from threadsworker.steps.desk import Desk
+from threadsworker.steps.presence import Presence
 from threadsworker.steps.start import prepare
 
 settings = load_settings()
@@ -63,6 +70,7 @@ app.conf.update(
 )
 
 desk = Desk(settings)
+presence = Presence(desk)
 
 
 @setup_logging.connect
@@ -75,6 +83,19 @@ def _configure_logging(**_: Any) -> None:
 def _fresh_connections(**_: Any) -> None:
     """A connection must not be used on both sides of a fork."""
     desk.after_fork()
+    presence.start()
+
+
+@worker_ready.connect
+def _begin(**_: Any) -> None:
+    """The process that holds the waiting messages is missed as much as those that work."""
+    presence.start()
+
+
+@worker_process_shutdown.connect
+@worker_shutdown.connect
+def _end(**_: Any) -> None:
+    presence.stop()
 
 
 prepare(desk)

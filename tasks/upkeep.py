@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from tasks.app import app, desk
 from threadsworker import queue
-from threadsworker.steps import upkeep
-from threadsworker.store.jobs import Start
+from threadsworker.steps import sweep, upkeep
+from threadsworker.store.runs import Start
 
 
 @app.task(name=queue.DISPATCH_DUE)
@@ -25,7 +25,7 @@ def rescue_stalled() -> None:
 @app.task(name=queue.SWEEP_STAGED)
 def sweep_staged() -> None:
     """Take away what ended jobs have left staged."""
-    upkeep.sweep_staged(desk)
+    sweep.sweep_staged(desk)
 
 
 def _ring(starts: Iterable[Start]) -> None:

@@ -55,8 +55,9 @@ class Http:
     Every thread has a session of its own, whose connections are kept open.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, read_timeout: float = READ_TIMEOUT) -> None:
         self._local = threading.local()
+        self._read_timeout = read_timeout
 
     def request(
         self,
@@ -68,7 +69,7 @@ class Http:
         form: Mapping[str, str] | None = None,
         json: Any = None,
         headers: Mapping[str, str] | None = None,
-        read_timeout: float = READ_TIMEOUT,
+        read_timeout: float | None = None,
         fresh_connection: bool = False,
     ) -> requests.Response:
         """
@@ -79,7 +80,7 @@ class Http:
         token:
             Sent as ``Authorization: Bearer``.
         read_timeout:
-            Seconds of silence until the answer counts as lost.
+            Seconds of silence until the answer counts as lost; None: as all requests.
         fresh_connection:
             Use a connection that carries this request alone. One that was kept open may be
             closed by the server at the moment of sending, and then nobody knows whether it
@@ -93,6 +94,7 @@ class Http:
             Anything later. Neither error, nor what hangs on it, holds the token or a query.
         """
         sent = dict(headers or {})
+        patience = self._read_timeout if read_timeout is None else read_timeout
         if token is not None:
             sent["Authorization"] = f"Bearer {token.get_secret_value()}"
         session = _session() if fresh_connection else self._session()
@@ -105,7 +107,7 @@ class Http:
                 data=form,
                 json=json,
                 headers=sent,
-                timeout=(CONNECT_TIMEOUT, read_timeout),
+                timeout=(CONNECT_TIMEOUT, patience),
                 allow_redirects=False,
                 # A netrc file or the like shall not replace our token.
                 auth=_as_given,

@@ -117,6 +117,42 @@ class SegmentState(StrEnum):
     VERIFIED = "verified"
 
 
+#: Where a segment may go from where it is. That it is live is a fact, which may come from any
+#: state before: a worker that lost its claim long ago may be the one to tell.
+SEGMENT_MOVES = {
+    SegmentState.WAITING: {SegmentState.STAGING, SegmentState.READY_TO_CREATE},
+    SegmentState.STAGING: {SegmentState.READY_TO_CREATE},
+    SegmentState.READY_TO_CREATE: {
+        SegmentState.CREATING,
+        # A container that a worker made after its claim was lost.
+        SegmentState.PROCESSING,
+    },
+    SegmentState.CREATING: {
+        SegmentState.PROCESSING,
+        # A carousel item was given up.
+        SegmentState.READY_TO_CREATE,
+    },
+    SegmentState.PROCESSING: {
+        SegmentState.PUBLISHABLE,
+        SegmentState.PUBLISHING,
+        SegmentState.READY_TO_CREATE,
+    },
+    SegmentState.PUBLISHABLE: {SegmentState.PUBLISHING, SegmentState.READY_TO_CREATE},
+    SegmentState.PUBLISHING: {
+        SegmentState.PUBLISHED,
+        SegmentState.IN_DOUBT,
+        SegmentState.PUBLISHABLE,
+        SegmentState.READY_TO_CREATE,
+    },
+    SegmentState.IN_DOUBT: {
+        SegmentState.PUBLISHED,
+        SegmentState.PUBLISHABLE,
+        SegmentState.READY_TO_CREATE,
+    },
+    SegmentState.PUBLISHED: {SegmentState.VERIFIED},
+    SegmentState.VERIFIED: set(),
+}
+
 #: States of a segment that is live.
 LIVE = frozenset({SegmentState.PUBLISHED, SegmentState.VERIFIED})
 
@@ -188,9 +224,10 @@ class Failed:
 
 @dataclass(frozen=True)
 class Review:
-    """Only a person can tell what happened."""
+    """Only a person can tell what happened, or time: then it is asked again in `recheck`."""
 
     trouble: Trouble
+    recheck: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -224,6 +261,12 @@ RECONNECT_CHECK = timedelta(minutes=15)
 #: Claims in a row that ended neither well nor badly, after which the job is suspected of
 #: killing its workers.
 POISON_CLAIMS = 5
+#: How often Meta is asked again about a job that needs a person, where that may help.
+RECHECK = timedelta(hours=1)
+#: After a worker has died: seconds until a message that nobody took counts as lost with it,
+#: at most, and as a share of the silence that is granted otherwise.
+LONGEST_GRACE = timedelta(seconds=5)
+GRACE_SHARE = 4
 
 
 def polling_gap(kind: str, *, age: timedelta) -> timedelta:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
@@ -88,6 +88,21 @@ class Settings(BaseSettings):
     max_countdown: Duration = timedelta(minutes=5)
     #: How long an unanswered publish may still take effect; no second one before.
     quiet_period: Duration = timedelta(minutes=10)
+    #: How long Meta is given to answer a publish. The longest seen took 222 s; patience turns
+    #: unknown outcomes into answers.
+    publish_timeout: Duration = timedelta(minutes=4)
+    #: How long any other request may be silent until its answer counts as lost.
+    http_timeout: Duration = timedelta(minutes=1)
+    #: How long a reply with a video rests between FINISHED and its publish: Meta has been seen
+    #: to publish one that was sent at once as a post of its own.
+    video_reply_settle: Duration = timedelta(seconds=30)
+    #: Whether a container that still reads FINISHED after the quiet period may be sent again.
+    #: ``never``: wait until it reads PUBLISHED or EXPIRED, at most a day. For those who do not
+    #: trust that a container yields one post however often it is published.
+    republish_same_container: Literal["after_quiet_period", "never"] = "after_quiet_period"
+    #: Whether a container is given up when every publish of it was answered with "not found".
+    #: Off: wait until it expires. Switch it off after a database was restored from a backup.
+    sole_attempt_rule: bool = True
     #: How long before its time a scheduled post is prepared.
     prepare_ahead: Duration = timedelta(minutes=10)
     #: Chains of one account at work at the same time.
@@ -122,7 +137,10 @@ class Settings(BaseSettings):
                 f"PREPARE_AHEAD ({self.prepare_ahead}) must be between 0 and "
                 f"{LONGEST_PREPARE_AHEAD}: containers die after 24 hours"
             )
-        for name in ("quiet_period", "missed_after"):
+        for name in ("publish_timeout", "http_timeout"):
+            if getattr(self, name) <= timedelta(0):
+                raise ValueError(f"{name.upper()} must be above 0")
+        for name in ("quiet_period", "missed_after", "video_reply_settle"):
             if getattr(self, name) < timedelta(0):
                 raise ValueError(f"{name.upper()} must not be negative")
         if self.missed_after and self.missed_after < self.dispatch_every:

@@ -22,6 +22,7 @@ from threadsworker.store import (
     accounts,
     containers,
     jobs,
+    runs,
     schema,
     segments,
     staged,
@@ -238,8 +239,14 @@ def test_an_attempt_is_on_record_with_its_quota_and_is_settled_once(engine: Engi
         containers.add(session, segment.id, item=0, threads_id="c1", kind="text", now=now)
         container = containers.live(session, segment.id)[0].id
         assert container is not None
-        attempt = containers.authorise(
-            session, claim, segment_id=segment.id, container_id=container, kind="post", now=now
+        containers.authorise(
+            session,
+            claim,
+            attempt_id=(attempt := "a1"),
+            segment_id=segment.id,
+            container_id=container,
+            kind="post",
+            now=now,
         )
     with transaction(engine) as session:
         containers.settle(session, attempt, AttemptState.ACCEPTED)
@@ -257,10 +264,10 @@ def test_a_waiting_job_comes_back_when_its_time_has_come_with_a_new_run(engine: 
         jobs.wait(
             session, claim, until=now + timedelta(hours=1), reason=WaitReason.THROTTLED, tries=1
         )
-        assert jobs.dispatch(session, silence=LEASE, now=now, limit=10) == []
+        assert runs.dispatch(session, silence=LEASE, now=now, limit=10) == []
         later = now + timedelta(hours=1, seconds=1)
-        assert jobs.dispatch(session, silence=LEASE, now=later, limit=10) == [
-            jobs.Start(job_id=job_id, run=2, index=0)
+        assert runs.dispatch(session, silence=LEASE, now=later, limit=10) == [
+            runs.Start(job_id=job_id, run=2, index=0)
         ]
     assert take(engine, job_id, run=1) is None
     assert held(engine, job_id, run=2).tries == 1
@@ -270,9 +277,9 @@ def test_two_dispatchers_start_a_due_job_once(engine: Engine) -> None:
     for _ in range(20):
         add_job(engine, due_in=timedelta(0))
 
-    def dispatch(_: int) -> list[jobs.Start]:
+    def dispatch(_: int) -> list[runs.Start]:
         with transaction(engine) as session:
-            return jobs.dispatch(session, silence=LEASE, now=clock(session), limit=7)
+            return runs.dispatch(session, silence=LEASE, now=clock(session), limit=7)
 
     with ThreadPoolExecutor(4) as pool:
         started = [start.job_id for starts in pool.map(dispatch, range(12)) for start in starts]
@@ -288,8 +295,8 @@ def test_a_silent_job_is_rescued_behind_what_is_live(engine: Engine) -> None:
         segments.verified(session, root.id, permalink="https://example.com/1")
     expire_lease(engine, job_id)
     with transaction(engine) as session:
-        rescued = jobs.rescue(session, silence=LEASE, now=clock(session), limit=10)
-    assert rescued == [jobs.Start(job_id=job_id, run=2, index=1)]
+        rescued = runs.rescue(session, silence=LEASE, now=clock(session), limit=10)
+    assert rescued == [runs.Start(job_id=job_id, run=2, index=1)]
 
 
 def test_a_cancelled_job_takes_no_further_step(engine: Engine) -> None:
@@ -310,9 +317,9 @@ def test_a_failed_job_keeps_its_reason_and_can_be_retried(engine: Engine) -> Non
         jobs.fail(session, claim, TROUBLE, now=clock(session))
     assert job(engine, job_id).error_message == "no permission"
     with transaction(engine) as session:
-        start = jobs.retry(session, job_id, silence=LEASE, now=clock(session))
-        assert start == jobs.Start(job_id=job_id, run=2, index=0)
-        assert jobs.retry(session, job_id, silence=LEASE, now=clock(session)) is None
+        start = runs.retry(session, job_id, silence=LEASE, now=clock(session))
+        assert start == runs.Start(job_id=job_id, run=2, index=0)
+        assert runs.retry(session, job_id, silence=LEASE, now=clock(session)) is None
 
 
 @pytest.mark.parametrize(
@@ -371,7 +378,7 @@ def test_a_new_token_wakes_the_jobs_that_wait_for_it(engine: Engine) -> None:
     add_account(engine)
     with transaction(engine) as session:
         assert accounts.find(session, "main").status == accounts.AccountStatus.ACTIVE
-        assert jobs.dispatch(session, silence=LEASE, now=clock(session), limit=10)
+        assert runs.dispatch(session, silence=LEASE, now=clock(session), limit=10)
 
 
 def test_an_account_with_jobs_is_not_removed(engine: Engine) -> None:

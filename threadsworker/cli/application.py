@@ -45,6 +45,7 @@ app.command()(looking.show)
 app.command()(looking.watch)
 app.command()(looking.retry)
 app.command()(looking.cancel)
+app.command()(looking.resolve)
 app.command()(running.demo)
 app.command()(running.up)
 passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

@@ -1,4 +1,4 @@
-"""`threadsworker jobs`, `show`, `watch`, `retry`, `cancel`."""
+"""`threadsworker jobs`, `show`, `watch`, `retry`, `cancel`, `resolve`."""
 
 from __future__ import annotations
 
@@ -103,6 +103,36 @@ def cancel(job: JobId) -> None:
         live = len(cancelled.media_ids)
         note(f"cancelled; {live} of {len(cancelled.segments)} segments are live and stay so")
         say(cancelled.id)
+
+
+def resolve(
+    job: JobId,
+    published: Annotated[
+        str | None, typer.Option(help="It is live: its media id. The thread goes on below it.")
+    ] = None,
+    not_published: Annotated[
+        bool, typer.Option("--not-published", help="It is not live, or no more: publish it anew.")
+    ] = False,
+    give_up: Annotated[
+        bool, typer.Option("--give-up", help="End the job as failed. What is live stays live.")
+    ] = False,
+) -> None:
+    """Decide about a job that needs review, after a look into the Threads app."""
+    from threadsworker.client import Client
+
+    if sum([published is not None, not_published, give_up]) != 1:
+        raise typer.BadParameter("say one of --published MEDIA_ID, --not-published and --give-up")
+    if published is not None and not (published.isascii() and published.isdigit()):
+        raise typer.BadParameter("a media id is a number of Meta's", param_hint="--published")
+    with errors_as_exit_codes():
+        resolved = Client().resolve(
+            job, published=published, not_published=not_published, give_up=give_up
+        )
+        last = resolved.events[-1]
+        if any(event.data.get("risk") for event in resolved.events if event.what == "resolved"):
+            note("an earlier publish may still be on its way: look again in a while")
+        note(f"{last.what} by {last.data.get('by', '-')}")
+        say(resolved.id)
 
 
 def _explain(job: Job) -> None:

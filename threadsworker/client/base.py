@@ -18,7 +18,7 @@ from threadsworker.media import Inspected, Spool
 from threadsworker.post import MediaItem, MediaKind
 from threadsworker.queue import Doorbell
 from threadsworker.settings import Settings, load_settings
-from threadsworker.store import jobs, schema
+from threadsworker.store import runs, schema
 from threadsworker.store.database import clock, make_engine, reading, transaction
 
 Answer = TypeVar("Answer")
@@ -45,7 +45,7 @@ class Base:
     def _ring(self, job_id: str, *, run: int, index: int | None) -> None:
         """Send the chain; if nobody answers, have `dispatch_due` do it as soon as it can."""
         if not self._doorbell.ring(job_id, run, index):
-            self._write(lambda session: jobs.unheard(session, job_id, run=run, now=clock(session)))
+            self._write(lambda session: runs.unheard(session, job_id, run=run, now=clock(session)))
 
     def _broker_url(self) -> str:
         if self.settings.broker_url is not None:
@@ -65,7 +65,7 @@ class Base:
         with self._lock:
             if self._engine is None:
                 self.settings.ensure_home()
-                engine = make_engine(self.settings.sqlalchemy_url)
+                engine = make_engine(self.settings.sqlalchemy_url, idle_limit=self.settings.lease)
                 schema.ensure(engine, embedded=self.settings.embedded_database)
                 self._engine = engine
             return self._engine

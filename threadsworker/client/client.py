@@ -12,11 +12,9 @@ brokers and workers.
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
@@ -24,30 +22,23 @@ from sqlalchemy.orm import Session as AnySession
 from sqlmodel import Session
 
 from threadsworker import report
-from threadsworker.client.accounts import DEFAULT_ACCOUNT, Accounts
+from threadsworker.client.accounts import DEFAULT_ACCOUNT
+from threadsworker.client.jobs import Jobs
 from threadsworker.errors import NotPossible, Problem
-from threadsworker.job import RESTING, JobState
 from threadsworker.media import Inspected, inspect
 from threadsworker.plan import as_post, plan
 from threadsworker.post import Post, Segment
-from threadsworker.store import accounts, jobs, submission
+from threadsworker.store import jobs, submission
 from threadsworker.store.database import clock
 from threadsworker.store.tables import JobRow
 
-#: Seconds between two looks at a job that is waited for.
-LOOK_EVERY = 0.2
 
-Answer = TypeVar("Answer")
-
-
-class Client(Accounts):
+class Client(Jobs):
     """
     Enqueues posts and manages jobs and accounts. Safe to share between threads.
 
     `settings` default to the environment's, see `threadsworker.settings`.
     """
-
-    # Posts
 
     def enqueue(
         self,
@@ -191,111 +182,6 @@ class Client(Accounts):
                 outer, "after_commit", lambda _: self._ring(job.id, run=1, index=0), once=True
             )
         return job
-
-    # Jobs
-
-    def get(self, job_id: str) -> report.Job:
-        """All that is known of the job; NotFound if there is none of that id."""
-        with self._reading() as session:
-            return submission.describe(session, jobs.find(session, job_id))
-
-    def jobs(
-        self,
-        *,
-        state: JobState | str | None = None,
-        account: str | None = None,
-        limit: int | None = None,
-    ) -> list[report.JobSummary]:
-        """Jobs without their segments, newest first."""
-        with self._reading() as session:
-            account_id = accounts.find(session, account).id if account is not None else None
-            found = jobs.newest(
-                session,
-                state=JobState(state) if state is not None else None,
-                account_id=account_id,
-                limit=limit,
-            )
-            return [submission.summary(row, name) for row, name in found]
-
-    def watch(self, job_id: str, *, timeout: float | None = None) -> Iterator[report.Job]:
-        """
-        The job again and again as it changes, until it rests (see `wait`).
-
-        Raises
-        ------
-        NotFound, TimeoutError:
-            There is no such job; it does not rest after `timeout` seconds.
-        """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        pause = threading.Event()
-        before = None
-        while True:
-            job = self.get(job_id)
-            if job != before:
-                yield job
-                before = job
-            if job.state in RESTING:
-                return
-            if deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError(f"job {job_id} is still {job.state} after {timeout} seconds")
-            pause.wait(LOOK_EVERY)
-
-    def wait(self, job_id: str, *, timeout: float | None = None) -> report.Job:
-        """
-        The job once it is published, failed, cancelled, missed, or needs a person.
-
-        Raises
-        ------
-        NotFound, TimeoutError:
-            There is no such job; none of these happened within `timeout` seconds.
-        """
-        *_, last = self.watch(job_id, timeout=timeout)
-        return last
-
-    def retry(self, job_id: str) -> report.Job:
-        """
-        Start a failed or missed job again, behind the last segment that is live.
-
-        Raises
-        ------
-        NotFound, NotPossible:
-            There is no such job; it is in another state (`job.not_failed`).
-        """
-
-        def restart(session: Session) -> jobs.Start:
-            row = jobs.find(session, job_id)
-            start = jobs.retry(session, job_id, silence=self.settings.lease, now=clock(session))
-            if start is None:
-                raise NotPossible(
-                    f"job {job_id} is {row.state}; only a failed or missed one can be retried",
-                    code="job.not_failed",
-                )
-            return start
-
-        start = self._write(restart)
-        self._ring(job_id, run=start.run, index=start.index)
-        return self.get(job_id)
-
-    def cancel(self, job_id: str) -> report.Job:
-        """
-        Stop the job before its next side effect. What is live stays live.
-
-        Raises
-        ------
-        NotFound, NotPossible:
-            There is no such job; it has ended already (`job.ended`).
-        """
-
-        def stop(session: Session) -> None:
-            row = jobs.find(session, job_id)
-            if not jobs.cancel(session, job_id, now=clock(session)):
-                raise NotPossible(f"job {job_id} is {row.state} already", code="job.ended")
-
-        self._write(stop)
-        cancelled = self.get(job_id)
-        if cancelled.staged_files:
-            self._doorbell.ring_cleanup(job_id, cancelled.run)
-        return cancelled
 
 
 def _empty_key() -> Problem:

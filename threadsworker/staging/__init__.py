@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
@@ -43,3 +44,6 @@ class Staging(Protocol):
 
     def staged_jobs(self) -> Iterator[str]:
         """Ids of the jobs that have files here."""
+
+    def staged_at(self, job_id: str) -> datetime:
+        """When the job's files were made public; RequestRefused if there are none."""

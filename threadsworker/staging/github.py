@@ -18,6 +18,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -44,12 +45,8 @@ BRANCHES = "heads/threadsworker/"
 PARALLEL = 8
 #: Seconds of silence until an upload counts as lost: 35 MB on a slow line.
 UPLOAD_TIMEOUT = 300.0
-#: Fixed, so that the same files make the same commit, whoever makes it.
-_AUTHOR = {
-    "name": "threadsworker",
-    "email": "threadsworker@users.noreply.github.com",
-    "date": "2026-01-01T00:00:00Z",
-}
+#: Without a date: GitHub's own clock says when files were staged.
+_AUTHOR = {"name": "threadsworker", "email": "threadsworker@users.noreply.github.com"}
 _README = """\
 # Staging
 
@@ -133,6 +130,12 @@ class GitHubStaging:
             for ref in response.json():
                 yield ref["ref"].removeprefix(f"refs/{BRANCHES}")
             url = response.links.get("next", {}).get("url")
+
+    def staged_at(self, job_id: str) -> datetime:
+        """When the job's files were made public; RequestRefused if there are none."""
+        commit = self._call("GET", f"/git/ref/{BRANCHES}{job_id}")["object"]["sha"]
+        written = self._call("GET", f"/git/commits/{commit}")["committer"]["date"]
+        return datetime.fromisoformat(written)
 
     def facts(self) -> RepositoryFacts:
         """What kind of repository it is; ApiError if the token cannot see it."""

@@ -23,7 +23,7 @@ from threadsworker.steps.desk import Desk
 from threadsworker.steps.observe import observe
 from threadsworker.steps.troubles import lag, trouble_of
 from threadsworker.steps.work import Work, load_from
-from threadsworker.store import containers, segments
+from threadsworker.store import containers, jobs, segments
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
 from threadsworker.threads_api import ContainerSpec, MediaType, ThreadsApi
@@ -56,6 +56,7 @@ def create_containers(desk: Desk, claim: Claim, index: int) -> Outcome:
     if index > 0 and work.reply_to is None:
         return Wait(delay=desk.settings.dispatch_every, reason=WaitReason.BACKOFF, rewind=True)
     with desk.transaction() as session:
+        jobs.check(session, claim)
         segments.move(
             session,
             work.row.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,14 +31,17 @@ class Desk:
     """One per process, made on first use: connections must not cross a fork."""
 
     settings: Settings
-    #: Of this process, for the claims' rows. Not host and pid: those come back after a
-    #: restart.
-    worker: str = field(default_factory=lambda: uuid4().hex)
     dice: random.Random = field(default_factory=random.Random)
+    _start: str = field(default_factory=lambda: uuid4().hex)
+
+    @property
+    def worker(self) -> str:
+        """This process, for the rows. Host and pid alone would come back after a restart."""
+        return f"{self._start}-{os.getpid()}"
 
     @cached_property
     def engine(self) -> Engine:
-        return make_engine(self.settings.sqlalchemy_url)
+        return make_engine(self.settings.sqlalchemy_url, idle_limit=self.settings.lease)
 
     @cached_property
     def cipher(self) -> Cipher:
@@ -49,7 +53,7 @@ class Desk:
 
     @cached_property
     def http(self) -> Http:
-        return Http()
+        return Http(read_timeout=self.settings.http_timeout.total_seconds())
 
     def after_fork(self) -> None:
         """Forget the parent's connections without closing them: they are still in use there."""
@@ -78,7 +82,10 @@ class Desk:
     def threads(self, account: Credentials) -> ThreadsApi:
         """Meta's API on behalf of the account."""
         return ThreadsApi(
-            base_url=self.settings.threads_api_url, token=account.access_token, http=self.http
+            base_url=self.settings.threads_api_url,
+            token=account.access_token,
+            http=self.http,
+            publish_timeout=self.settings.publish_timeout.total_seconds(),
         )
 
     def staging(self, account: Credentials, *, repo: str | None = None) -> Staging | None:

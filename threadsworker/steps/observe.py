@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 from threadsworker.errors import NotReady
-from threadsworker.job import Done, Failed, Outcome, Trouble, Wait, WaitReason, polling_gap
+from threadsworker.job import (
+    Done,
+    Failed,
+    Outcome,
+    SegmentState,
+    Trouble,
+    Wait,
+    WaitReason,
+    polling_gap,
+)
 from threadsworker.steps.desk import Desk
 from threadsworker.store import containers, segments
 from threadsworker.store.database import clock
@@ -57,15 +66,26 @@ def observe(desk: Desk, claim: Claim, api: ThreadsApi, container: ContainerRow) 
                 advice="Change the media as Meta's media specifications ask.",
             )
         )
-    return bury(desk, claim, container, death=words)
+    return bury(desk, claim, container, death=words, dead=True)
 
 
-def bury(desk: Desk, claim: Claim, container: ContainerRow, *, death: str) -> Outcome:
-    """Give the container up and start again with another; the budget ends this."""
+def bury(
+    desk: Desk, claim: Claim, container: ContainerRow, *, death: str, dead: bool = False
+) -> Outcome:
+    """
+    Give the container up and start again with another; the budget ends this.
+
+    `dead`: Meta says so. Else it is given up only if no publish of it can have happened.
+    """
     assert container.id is not None
     with desk.transaction() as session:
-        containers.bury(session, claim, container.id, death=death)
-        segments.move(session, container.segment_id, source=REBUILD, to=REBUILD[0])
+        if containers.bury(session, claim, container.id, death=death, dead=dead):
+            segments.move(
+                session,
+                container.segment_id,
+                source=REBUILD,
+                to=SegmentState.READY_TO_CREATE,
+            )
     return Wait(
         delay=timedelta(seconds=1),
         reason=WaitReason.PROCESSING,

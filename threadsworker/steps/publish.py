@@ -10,10 +10,17 @@ however often it is published.
 
 from __future__ import annotations
 
+import logging
+import secrets
 from datetime import timedelta
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlmodel import Session
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from threadsworker.errors import (
     ApiError,
+    ClaimLost,
     NeverSent,
     NotReady,
     OutcomeUnknown,
@@ -23,26 +30,37 @@ from threadsworker.job import (
     HARMLESS,
     AttemptState,
     Done,
+    Failed,
     Outcome,
     SegmentState,
     Wait,
     WaitReason,
 )
+from threadsworker.post import MediaKind
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.observe import bury, observe
 from threadsworker.steps.read_back import read_back
 from threadsworker.steps.settle import settle
-from threadsworker.steps.troubles import lag, outcome_of
+from threadsworker.steps.troubles import lag, outcome_of, trouble_of
 from threadsworker.steps.work import Work, load
-from threadsworker.store import containers, events, jobs, segments
+from threadsworker.store import accounts, containers, events, jobs, segments
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
 from threadsworker.threads_api import ThreadsApi
+
+logger = logging.getLogger(__name__)
 
 #: Seconds to the next send after Meta says that a container which reads FINISHED does not
 #: exist yet. It is refused for some seconds after FINISHED; the same words mean a dead
 #: container, so patience ends and another is made.
 FINISHED_LAG = (1.0, 2.0, 3.0, 5.0, 5.0, 10.0)
+#: Containers of a segment that are given up for this, before it counts as an answer.
+MOST_ABANDONED = 2
+NOT_PUBLISHABLE = "NOT_PUBLISHABLE"
+#: How long to wait for a publish in flight that could be mistaken for this one.
+TWIN_GAP = timedelta(seconds=1)
+#: Seconds for which a media id is tried to be stored: the database may be back by then.
+STORE_PATIENCE = 300.0
 
 
 def publish(desk: Desk, claim: Claim, index: int) -> Outcome:
@@ -55,7 +73,7 @@ def publish(desk: Desk, claim: Claim, index: int) -> Outcome:
         return read_back(desk, claim, api, work)
     if work.container is None:
         return Wait(delay=desk.settings.dispatch_every, reason=WaitReason.BACKOFF, rewind=True)
-    if any(attempt.state not in HARMLESS for attempt in work.attempts):
+    if _is_in_doubt(desk, work):
         outcome = settle(desk, claim, api, work)
     else:
         outcome = observe(desk, claim, api, work.container)
@@ -66,12 +84,33 @@ def publish(desk: Desk, claim: Claim, index: int) -> Outcome:
         return read_back(desk, claim, api, work)
     if work.container is not None and work.container.status == "PUBLISHED":
         return settle(desk, claim, api, work)
-    return _send(desk, claim, api, work)
+    return _rest(desk, work) or _send(desk, claim, api, work)
+
+
+def _is_in_doubt(desk: Desk, work: Work) -> bool:
+    """Whether a publish of the container may have happened, or may still happen."""
+    states = {attempt.state for attempt in work.attempts}
+    proof = HARMLESS if desk.settings.sole_attempt_rule else {AttemptState.NOT_SENT}
+    return not states <= proof
+
+
+def _rest(desk: Desk, work: Work) -> Outcome | None:
+    """A reply with a video is left alone for a while after FINISHED, or it loses its parent."""
+    film = any(item.kind is MediaKind.VIDEO for item in work.planned.media)
+    if not film or work.reply_to is None:
+        return None
+    assert work.container is not None
+    with desk.reading() as session:
+        now = clock(session)
+    rest = (work.container.finished_at or now) + desk.settings.video_reply_settle - now
+    return Wait(delay=rest, reason=WaitReason.PROCESSING) if rest > timedelta(0) else None
 
 
 def _send(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
     """Write an attempt down, commit, send once, write down what came of it."""
     attempt_id = _authorise(desk, claim, work)
+    if attempt_id is None:
+        return Wait(delay=TWIN_GAP, reason=WaitReason.IN_DOUBT)
     assert work.container is not None
     try:
         media_id = api.publish_container(work.container.threads_id)
@@ -83,10 +122,11 @@ def _send(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
         return outcome_of(error, tries=claim.tries, dice=desk.dice)
     except NotReady as error:
         _close(desk, work, attempt_id, AttemptState.REFUSED, error)
-        return _not_known_yet(desk, claim, work)
+        return _not_known_yet(desk, claim, work, error)
     except OutcomeUnknown as error:
         cause = error.__cause__ if isinstance(error.__cause__, ApiError) else None
         _close(desk, work, attempt_id, AttemptState.UNKNOWN, cause)
+        logger.warning("Job %s: %s; the container is asked", claim.job_id, error)
         # Ask the container at once: most lost answers are settled by the first look.
         return Wait(delay=timedelta(seconds=0.5), reason=WaitReason.IN_DOUBT)
     _accepted(desk, claim, work, attempt_id, media_id)
@@ -94,34 +134,58 @@ def _send(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
     return read_back(desk, claim, api, work)
 
 
-def _authorise(desk: Desk, claim: Claim, work: Work) -> str:
-    """One row, one send. If this transaction does not commit, nothing is sent."""
+def _authorise(desk: Desk, claim: Claim, work: Work) -> str | None:
+    """
+    One row, one send; its id, or None while a twin of the segment is in flight.
+
+    Nothing is sent unless the row is known to be committed: when COMMIT gets no answer, the
+    database is asked, and if it has the row and the claim still holds, that is as good.
+    """
+    attempt_id = secrets.token_hex(16)
+    try:
+        with desk.transaction() as session:
+            if not _write_attempt(session, claim, work, attempt_id):
+                return None
+    except (OperationalError, InterfaceError):
+        with desk.transaction() as session:
+            jobs.check(session, claim)
+            if not containers.is_authorised(session, attempt_id):
+                raise
+    return attempt_id
+
+
+def _write_attempt(session: Session, claim: Claim, work: Work, attempt_id: str) -> bool:
     assert work.container is not None
     assert work.container.id is not None
-    with desk.transaction() as session:
-        now = clock(session)
-        jobs.check(session, claim)
-        segments.move(session, work.row.id, source=segments.REBUILD, to=SegmentState.PUBLISHING)
-        attempt_id = containers.authorise(
-            session,
-            claim,
-            segment_id=work.row.id,
-            container_id=work.container.id,
-            kind="reply" if work.reply_to else "post",
-            now=now,
-        )
-        events.record(
-            session,
-            claim.job_id,
-            "publishing",
-            now=now,
-            run=claim.run,
-            epoch=claim.epoch,
-            segment=work.row.index,
-            container=work.container.threads_id,
-            attempt=attempt_id,
-        )
-    return attempt_id
+    now = clock(session)
+    jobs.check(session, claim, now=now)
+    accounts.lock(session, claim.account_id)
+    if segments.has_twin_in_flight(session, work.row.id, account_id=claim.account_id):
+        return False
+    source = [SegmentState.PROCESSING, SegmentState.PUBLISHABLE]
+    if not segments.move(session, work.row.id, source=source, to=SegmentState.PUBLISHING):
+        raise ClaimLost(f"job {claim.job_id}: segment {work.row.index} is in another state now")
+    containers.authorise(
+        session,
+        claim,
+        attempt_id=attempt_id,
+        segment_id=work.row.id,
+        container_id=work.container.id,
+        kind="reply" if work.reply_to else "post",
+        now=now,
+    )
+    events.record(
+        session,
+        claim.job_id,
+        "publishing",
+        now=now,
+        run=claim.run,
+        epoch=claim.epoch,
+        segment=work.row.index,
+        container=work.container.threads_id,
+        attempt=attempt_id,
+    )
+    return True
 
 
 def _close(
@@ -148,8 +212,18 @@ def _close(
         )
 
 
+@retry(
+    retry=retry_if_exception_type((OperationalError, InterfaceError)),
+    stop=stop_after_delay(STORE_PATIENCE),
+    wait=wait_random_exponential(multiplier=0.2, max=5.0),
+    reraise=True,
+)
 def _accepted(desk: Desk, claim: Claim, work: Work, attempt_id: str, media_id: str) -> None:
-    """A fact, in a commit of its own, at once: taken also from a worker that lost its claim."""
+    """
+    A fact, in a commit of its own, at once: taken also from a worker that lost its claim.
+
+    Tried for minutes if the database is away. Dying meanwhile costs no more than a look-up.
+    """
     with desk.transaction() as session:
         now = clock(session)
         containers.settle(session, attempt_id, AttemptState.ACCEPTED)
@@ -168,11 +242,16 @@ def _accepted(desk: Desk, claim: Claim, work: Work, attempt_id: str, media_id: s
             )
 
 
-def _not_known_yet(desk: Desk, claim: Claim, work: Work) -> Outcome:
+def _not_known_yet(desk: Desk, claim: Claim, work: Work, error: NotReady) -> Outcome:
+    """Refused, in words that say "not yet" and "never" alike."""
     pause = lag(claim.tries, FINISHED_LAG)
     if pause is not None:
         return Wait(delay=pause, reason=WaitReason.PROCESSING, counts=True)
+    with desk.reading() as session:
+        abandoned = containers.deaths(session, work.row.id, NOT_PUBLISHABLE)
+    if abandoned >= MOST_ABANDONED:
+        return Failed(trouble_of(error))
     assert work.container is not None
     # Every attempt on this container was answered with a refusal, and none is outstanding:
     # it can be given up without the risk of a second post.
-    return bury(desk, claim, work.container, death="NOT_PUBLISHABLE")
+    return bury(desk, claim, work.container, death=NOT_PUBLISHABLE)

@@ -141,10 +141,13 @@ def _decide(desk: Desk, claim: Claim, outcome: Outcome) -> Next:
                 return Go()
             case Failed(trouble) | Review(trouble):
                 failed = isinstance(outcome, Failed)
-                if failed:
+                if isinstance(outcome, Failed):
                     jobs.fail(session, claim, trouble, now=now)
                 else:
-                    jobs.review(session, claim, trouble)
+                    recheck = outcome.recheck
+                    jobs.review(
+                        session, claim, trouble, recheck_at=now + recheck if recheck else None
+                    )
                 events.record(
                     session,
                     claim.job_id,
@@ -180,9 +183,10 @@ def _decide(desk: Desk, claim: Claim, outcome: Outcome) -> Next:
                 jobs.wait(
                     session,
                     claim,
-                    until=now + wait.delay + (timedelta(0) if parked else desk.settings.lease),
+                    until=now + wait.delay,
                     reason=wait.reason,
                     tries=claim.tries + 1 if wait.counts else 0,
+                    silence=None if parked else desk.settings.lease,
                 )
                 return Stop() if parked else Again(wait.delay)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from pydantic import SecretStr
-from sqlalchemy import exists
+from sqlalchemy import exists, or_
 from sqlmodel import Session, col, delete, select, update
 
 from threadsworker import report
@@ -130,6 +130,31 @@ def credentials(session: Session, account_id: str, *, cipher: Cipher) -> Credent
             cipher.decrypt(row.github_token, bound_to=row.id) if row.github_token else None
         ),
     )
+
+
+def lock(session: Session, account_id: str) -> None:
+    """Hold the account's row until the transaction ends: one publish is authorised at a time."""
+    session.exec(select(AccountRow.id).where(AccountRow.id == account_id).with_for_update()).one()
+
+
+def to_sweep(session: Session, *, before: datetime, now: datetime, limit: int) -> list[str]:
+    """Ids of accounts whose repository was not swept since `before`: this caller's to sweep."""
+    waiting = or_(col(AccountRow.swept_at).is_(None), col(AccountRow.swept_at) < before)
+    chosen = (
+        select(AccountRow.id)
+        .where(waiting, col(AccountRow.github_repo).is_not(None))
+        .order_by(col(AccountRow.swept_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+    )
+    taken = session.exec(
+        update(AccountRow)
+        .where(col(AccountRow.id).in_(select(chosen.c.id)), waiting)
+        .values(swept_at=now)
+        .returning(col(AccountRow.id))
+    ).all()
+    return [row[0] for row in taken]
 
 
 def disconnect(session: Session, account_id: str) -> None:

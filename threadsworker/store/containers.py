@@ -8,7 +8,6 @@ it was ever authorised, or Meta says that it is dead.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -16,7 +15,7 @@ from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
-from threadsworker.job import AttemptState
+from threadsworker.job import HARMLESS, AttemptState
 from threadsworker.store import jobs
 from threadsworker.store.jobs import Claim
 from threadsworker.store.tables import AttemptRow, ContainerRow, QuotaUseRow
@@ -76,11 +75,14 @@ def observed(session: Session, container_id: int, *, status: str, now: datetime)
     session.exec(update(ContainerRow).where(col(ContainerRow.id) == container_id).values(**values))
 
 
-def bury(session: Session, claim: Claim, container_id: int, *, death: str) -> bool:
+def bury(
+    session: Session, claim: Claim, container_id: int, *, death: str, dead: bool = False
+) -> bool:
     """
     live → dead. A command: only the holder of the claim may give a container up.
 
-    The caller has made sure that it can never yield a post. False if it was dead already.
+    Either Meta says that it is `dead`, or every publish of it that was ever authorised was
+    refused or never sent. False if neither holds, or if it was given up already.
 
     Raises
     ------
@@ -88,12 +90,33 @@ def bury(session: Session, claim: Claim, container_id: int, *, death: str) -> bo
         Another worker has the job.
     """
     jobs.check(session, claim)
+    if not dead and any(one.state not in HARMLESS for one in attempts(session, container_id)):
+        return False
+    return _buried(session, container_id, death=death)
+
+
+def renounce(session: Session, container_id: int) -> bool:
+    """live → dead, because a person said that it did not become a post."""
+    return _buried(session, container_id, death="RENOUNCED")
+
+
+def _buried(session: Session, container_id: int, *, death: str) -> bool:
     buried = session.exec(
         update(ContainerRow)
         .where(col(ContainerRow.id) == container_id, col(ContainerRow.live).is_(True))
         .values(live=False, death=death)
     )
     return buried.rowcount == 1
+
+
+def deaths(session: Session, segment_id: str, death: str) -> int:
+    """How many containers of the segment died of `death`."""
+    found = (
+        select(func.count())
+        .select_from(ContainerRow)
+        .where(ContainerRow.segment_id == segment_id, ContainerRow.death == death)
+    )
+    return session.exec(found).one()
 
 
 def attempts(session: Session, container_id: int) -> list[AttemptRow]:
@@ -110,18 +133,20 @@ def authorise(
     session: Session,
     claim: Claim,
     *,
+    attempt_id: str,
     segment_id: str,
     container_id: int,
     kind: str,
     now: datetime,
-) -> str:
+) -> None:
     """
-    Write down an attempt, and what it takes from the quota. Its id.
+    Write down an attempt, and what it takes from the quota.
 
     One row authorises one send of ``threads_publish``, after this transaction has committed.
+    The id is the caller's, who may have to ask whether it did.
     """
     attempt = AttemptRow(
-        id=secrets.token_hex(16),
+        id=attempt_id,
         segment_id=segment_id,
         container_id=container_id,
         epoch=claim.epoch,
@@ -131,7 +156,11 @@ def authorise(
     session.add(attempt)
     session.flush()
     session.add(QuotaUseRow(account_id=claim.account_id, kind=kind, attempt_id=attempt.id, at=now))
-    return attempt.id
+
+
+def is_authorised(session: Session, attempt_id: str) -> bool:
+    """Whether the attempt was written down: for a caller whose COMMIT got no answer."""
+    return session.get(AttemptRow, attempt_id) is not None
 
 
 def settle(

@@ -7,9 +7,9 @@ Only the database's clock is compared with times in rows, since workers' clocks 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,25 @@ from threadsworker.errors import InvalidSettings
 SQLITE_BUSY_TIMEOUT = 30_000
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(
+    url: str,
+    *,
+    now: Callable[[], datetime] | None = None,
+    idle_limit: timedelta | None = None,
+) -> Engine:
     """
     An engine for SQLite or PostgreSQL.
 
     SQLite runs in WAL mode and begins writing transactions with ``BEGIN IMMEDIATE``: a
     transaction that reads and then writes would else fail when another wrote between.
+
+    Parameters
+    ----------
+    now:
+        What `clock` tells, as an aware datetime; None: the database's own time.
+    idle_limit:
+        PostgreSQL ends a transaction that nothing was heard of for so long: a process that
+        was stopped in the middle of one would keep its rows locked for ever.
 
     Raises
     ------
@@ -37,18 +50,32 @@ def make_engine(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            return _sqlite(url, parsed.database)
-        if parsed.get_backend_name() != "postgresql":
+        backend = parsed.get_backend_name()
+        if backend not in ("sqlite", "postgresql"):
             raise InvalidSettings(
-                f"DATABASE_URL: {parsed.get_backend_name()} is not supported; "
-                "use SQLite or PostgreSQL"
+                f"DATABASE_URL: {backend} is not supported; use SQLite or PostgreSQL"
             )
-        return create_engine(url, pool_pre_ping=True)
+        engine = (
+            _sqlite(url, parsed.database) if backend == "sqlite" else _postgresql(url, idle_limit)
+        )
+        return engine if now is None else engine.execution_options(now=now)
     except ModuleNotFoundError as error:
         raise InvalidSettings(
             f"DATABASE_URL needs the module {error.name}: pip install 'threadsworker[postgres]'"
         ) from None
+
+
+def _postgresql(url: str, idle_limit: timedelta | None) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True)
+    if idle_limit is not None:
+        milliseconds = int(idle_limit.total_seconds() * 1000)
+
+        @event.listens_for(engine, "connect")
+        def configure(connection: Any, _record: Any) -> None:
+            connection.execute(f"SET idle_in_transaction_session_timeout = {milliseconds}")
+            connection.commit()
+
+    return engine
 
 
 def _sqlite(url: str, path: str | None) -> Engine:
@@ -90,7 +117,11 @@ def reading(engine: Engine) -> Iterator[Session]:
 
 
 def clock(session: Session) -> datetime:
-    """The database's time, aware, in UTC."""
+    """The database's time, aware, in UTC; or the engine's own, see `make_engine`."""
+    given = session.get_bind().get_execution_options().get("now")
+    if given is not None:
+        told: datetime = given()
+        return told
     if session.get_bind().dialect.name == "sqlite":
         written = session.execute(text("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"))
         return datetime.fromisoformat(written.scalar_one())

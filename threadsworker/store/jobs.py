@@ -1,5 +1,6 @@
 """
-Jobs: one function per transition, named by its verb.
+Jobs: one function per transition of a job that somebody works on, named by its verb. How one
+is started, again too, is in `runs`.
 
 The first line of each docstring is the arrow. Every UPDATE names the state it expects, and
 where the holder of a claim decides, the claim too; the loser of a race learns it from a
@@ -8,16 +9,24 @@ value (`None`, `False`) or from `ClaimLost`, and nothing is overwritten.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_
+from sqlalchemy import or_
 from sqlmodel import Session, col, select, update
 
 from threadsworker.errors import ClaimLost, NotFound
-from threadsworker.job import RESTING, JobState, Trouble, WaitReason
-from threadsworker.store import events, segments
+from threadsworker.job import (
+    GRACE_SHARE,
+    LONGEST_GRACE,
+    RESTING,
+    JobState,
+    Trouble,
+    WaitReason,
+)
+from threadsworker.store import events
 from threadsworker.store.tables import AccountRow, JobRow
 
 
@@ -47,6 +56,12 @@ def with_key(session: Session, account_id: str, key: str) -> JobRow | None:
     """The account's job of that idempotency key."""
     found = select(JobRow).where(JobRow.account_id == account_id, JobRow.key == key)
     return session.exec(found).first()
+
+
+def states(session: Session, job_ids: Sequence[str]) -> dict[str, str]:
+    """The states of those of the jobs that there are."""
+    found = select(JobRow.id, JobRow.state).where(col(JobRow.id).in_(list(job_ids)))
+    return dict(session.exec(found).all())
 
 
 def newest(
@@ -91,6 +106,7 @@ def claim(
             epoch=JobRow.epoch + 1,
             lease_until=now + lease,
             wake_at=now + lease,
+            overdue_at=None,
             claims=JobRow.claims + 1,
         )
         .returning(col(JobRow.account_id), col(JobRow.epoch), col(JobRow.claims), col(JobRow.tries))
@@ -109,29 +125,50 @@ def renew(session: Session, claim: Claim, *, lease: timedelta, now: datetime) ->
     return _written(session, claim, values)
 
 
-def check(session: Session, claim: Claim) -> None:
-    """Raise ClaimLost unless `claim` still holds the job. For commands on other rows."""
+def check(session: Session, claim: Claim, *, now: datetime | None = None) -> None:
+    """
+    Raise ClaimLost unless `claim` still holds the job. For commands on other rows.
+
+    With `now`, the lease must not have run out either: others may be about to take the job.
+    """
     found = select(JobRow.id).where(*_held(claim)).with_for_update()
+    if now is not None:
+        found = found.where(col(JobRow.lease_until) > now)
     if session.exec(found).first() is None:
         raise _lost(claim)
 
 
 def proceed(session: Session, claim: Claim, *, silence: timedelta, now: datetime) -> None:
     """publishing → publishing, let go: the next message of the chain goes on."""
-    _release(session, claim, state=JobState.PUBLISHING, wake_at=now + silence, tries=0)
+    _release(session, claim, state=JobState.PUBLISHING, tries=0, **under_way(now, silence))
+
+
+def under_way(due: datetime, silence: timedelta) -> dict[str, datetime]:
+    """Columns of a job for which a message is under way, to be acted upon at `due`."""
+    return {
+        "wake_at": due + silence,
+        "overdue_at": due + min(LONGEST_GRACE, silence / GRACE_SHARE),
+    }
 
 
 def wait(
-    session: Session, claim: Claim, *, until: datetime, reason: WaitReason, tries: int
+    session: Session,
+    claim: Claim,
+    *,
+    until: datetime,
+    reason: WaitReason,
+    tries: int,
+    silence: timedelta | None = None,
 ) -> None:
     """
     publishing → waiting, let go.
 
-    At `until` somebody looks again: `dispatch`, with a new run, for a parked job. A caller
-    that has sent itself a message instead adds to `until` the silence that it is granted.
-    Waiting is not failing.
+    At `until` somebody looks again: `dispatch`, with a new run, for a parked job; or a message
+    that the caller sends itself, and then `silence` is what that is granted. Waiting is not
+    failing.
     """
-    _release(session, claim, state=JobState.WAITING, wake_at=until, reason=reason, tries=tries)
+    due = {"wake_at": until} if silence is None else under_way(until, silence)
+    _release(session, claim, state=JobState.WAITING, reason=reason, tries=tries, **due)
 
 
 def finish(session: Session, claim: Claim, *, now: datetime) -> None:
@@ -155,13 +192,15 @@ def fail(session: Session, claim: Claim, trouble: Trouble, *, now: datetime) -> 
     )
 
 
-def review(session: Session, claim: Claim, trouble: Trouble) -> None:
-    """publishing → needs_review."""
+def review(
+    session: Session, claim: Claim, trouble: Trouble, *, recheck_at: datetime | None = None
+) -> None:
+    """publishing → needs_review; looked at again at `recheck_at`, if time may help."""
     _release(
         session,
         claim,
         state=JobState.NEEDS_REVIEW,
-        wake_at=None,
+        wake_at=recheck_at,
         reason=trouble.code,
         **_error(trouble),
     )
@@ -179,114 +218,6 @@ def let_go(session: Session, claim: Claim, *, until: datetime) -> None:
 def note_trouble(session: Session, claim: Claim, trouble: Trouble) -> None:
     """Keep what was heard last on the row, while the job goes on waiting."""
     _written(session, claim, _error(trouble))
-
-
-@dataclass(frozen=True)
-class Start:
-    """A job that was given a new run, and the first of its segments that is not live."""
-
-    job_id: str
-    run: int
-    index: int | None
-
-
-def dispatch(session: Session, *, silence: timedelta, now: datetime, limit: int) -> list[Start]:
-    """
-    scheduled | waiting | queued, due → queued, with a new run; oldest first.
-
-    A queued job is due when its chain was sent and nobody began it: the message was lost,
-    or never sent.
-    """
-    states = [JobState.SCHEDULED, JobState.WAITING, JobState.QUEUED]
-    return _restart(session, states, "dispatched", silence=silence, now=now, limit=limit)
-
-
-def rescue(session: Session, *, silence: timedelta, now: datetime, limit: int) -> list[Start]:
-    """
-    publishing, silent → queued, with a new run; oldest first.
-
-    Its worker's lease ran out, or the next message of its chain was lost. If the worker is
-    only slow, its epoch is stale from the next claim on, and its decisions are refused.
-    """
-    states = [JobState.PUBLISHING]
-    return _restart(session, states, "rescued", silence=silence, now=now, limit=limit)
-
-
-def _restart(
-    session: Session,
-    states: list[JobState],
-    what: str,
-    *,
-    silence: timedelta,
-    now: datetime,
-    limit: int,
-) -> list[Start]:
-    due = and_(col(JobRow.state).in_(states), col(JobRow.wake_at) <= now)
-    oldest = (
-        select(JobRow.id)
-        .where(due)
-        .order_by(col(JobRow.wake_at))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    restarted = session.exec(
-        update(JobRow)
-        .where(col(JobRow.id).in_(oldest), due)
-        .values(
-            state=JobState.QUEUED,
-            reason=None,
-            run=JobRow.run + 1,
-            lease_until=None,
-            claimed_by=None,
-            wake_at=now + silence,
-        )
-        .returning(col(JobRow.id), col(JobRow.run), col(JobRow.created_at))
-    ).all()
-    for job_id, run, _ in restarted:
-        events.record(session, job_id, what, now=now, run=run)
-    return [
-        Start(job_id=job_id, run=run, index=segments.next_index(session, job_id))
-        for job_id, run, _ in sorted(restarted, key=lambda row: row[2])
-    ]
-
-
-def unheard(session: Session, job_id: str, *, run: int, now: datetime) -> None:
-    """queued → queued, due now: its chain could not be sent, so `dispatch` shall."""
-    session.exec(
-        update(JobRow)
-        .where(
-            col(JobRow.id) == job_id,
-            col(JobRow.run) == run,
-            col(JobRow.state) == JobState.QUEUED,
-        )
-        .values(wake_at=now)
-    )
-
-
-def retry(session: Session, job_id: str, *, silence: timedelta, now: datetime) -> Start | None:
-    """failed | missed → queued, with a new run; None if it is in neither state."""
-    stopped = [JobState.FAILED, JobState.MISSED]
-    retried = session.exec(
-        update(JobRow)
-        .where(col(JobRow.id) == job_id, col(JobRow.state).in_(stopped))
-        .values(
-            state=JobState.QUEUED,
-            reason=None,
-            run=JobRow.run + 1,
-            tries=0,
-            claims=0,
-            lease_until=None,
-            claimed_by=None,
-            finished_at=None,
-            wake_at=now + silence,
-        )
-        .returning(col(JobRow.run))
-    ).first()
-    if retried is None:
-        return None
-    run = int(retried[0])
-    events.record(session, job_id, "retried", now=now, run=run)
-    return Start(job_id=job_id, run=run, index=segments.next_index(session, job_id))
 
 
 def cancel(session: Session, job_id: str, *, now: datetime) -> bool:
@@ -312,6 +243,7 @@ def cancel(session: Session, job_id: str, *, now: datetime) -> bool:
             lease_until=None,
             claimed_by=None,
             wake_at=None,
+            overdue_at=None,
             finished_at=now,
         )
         .returning(col(JobRow.run))
@@ -319,6 +251,20 @@ def cancel(session: Session, job_id: str, *, now: datetime) -> bool:
     if cancelled is None:
         return False
     events.record(session, job_id, "cancelled", now=now, run=cancelled[0])
+    return True
+
+
+def give_up(session: Session, job_id: str, *, now: datetime, **data: Any) -> bool:
+    """needs_review → failed, because a person said so. False if it is in another state."""
+    given_up = session.exec(
+        update(JobRow)
+        .where(col(JobRow.id) == job_id, col(JobRow.state) == JobState.NEEDS_REVIEW)
+        .values(state=JobState.FAILED, reason=None, wake_at=None, finished_at=now)
+        .returning(col(JobRow.run))
+    ).first()
+    if given_up is None:
+        return False
+    events.record(session, job_id, "given_up", now=now, run=given_up[0], **data)
     return True
 
 
@@ -335,7 +281,8 @@ def _written(session: Session, claim: Claim, values: dict[str, Any]) -> bool:
 
 
 def _release(session: Session, claim: Claim, **values: Any) -> None:
-    values = {"lease_until": None, "claimed_by": None, "claims": 0, **values}
+    ended = {"lease_until": None, "claimed_by": None, "claims": 0, "overdue_at": None}
+    values = {**ended, **values}
     if not _written(session, claim, values):
         raise _lost(claim)
 

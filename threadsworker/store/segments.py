@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select, update
 
-from threadsworker.job import LIVE, SegmentState
-from threadsworker.store.tables import MediaRow, SegmentRow
+from threadsworker.job import LIVE, RESTING, SEGMENT_MOVES, SegmentState
+from threadsworker.store.tables import JobRow, MediaRow, SegmentRow
 
-#: States of a segment whose container was given up; the first is where it starts again.
+#: States of a segment whose container may have to be given up.
 REBUILD = (
-    SegmentState.READY_TO_CREATE,
     SegmentState.CREATING,
     SegmentState.PROCESSING,
     SegmentState.PUBLISHABLE,
@@ -65,6 +65,7 @@ def move(
     session: Session, segment_id: str, *, source: Sequence[SegmentState], to: SegmentState
 ) -> bool:
     """source → to. False if it is in another state."""
+    assert all(to in SEGMENT_MOVES[state] for state in source), (source, to)
     moved = session.exec(
         update(SegmentRow)
         .where(col(SegmentRow.id) == segment_id, col(SegmentRow.state).in_(list(source)))
@@ -77,6 +78,7 @@ def move_all(
     session: Session, job_id: str, *, source: Sequence[SegmentState], to: SegmentState
 ) -> None:
     """source → to, for all of the job's segments that are in `source`."""
+    assert all(to in SEGMENT_MOVES[state] for state in source), (source, to)
     session.exec(
         update(SegmentRow)
         .where(col(SegmentRow.job_id) == job_id, col(SegmentRow.state).in_(list(source)))
@@ -110,6 +112,61 @@ def verified(session: Session, segment_id: str, *, permalink: str | None) -> boo
         .values(state=SegmentState.VERIFIED, permalink=permalink)
     )
     return told.rowcount == 1
+
+
+def has_twin_in_flight(session: Session, segment_id: str, *, account_id: str) -> bool:
+    """
+    Whether a publish of another segment of the account with the same text may be in flight.
+
+    If its answer is lost, the post has to be found among the account's posts, and two alike
+    could not be told apart. Segments of jobs at rest are not waited for.
+    """
+    own, other = aliased(SegmentRow), aliased(SegmentRow)
+    found = (
+        select(other.id)
+        .join(JobRow, col(JobRow.id) == col(other.job_id))
+        .join(own, col(own.text) == col(other.text))
+        .where(
+            own.id == segment_id,
+            other.id != segment_id,
+            col(other.state).in_([SegmentState.PUBLISHING, SegmentState.IN_DOUBT]),
+            JobRow.account_id == account_id,
+            col(JobRow.state).not_in(list(RESTING)),
+        )
+        .limit(1)
+    )
+    return session.exec(found).first() is not None
+
+
+def resolved(session: Session, segment_id: str, *, media_id: str, accepted: bool) -> None:
+    """
+    anything → published, because a person said so.
+
+    `accepted`: verified at once, since the person has seen where it is.
+    """
+    session.exec(
+        update(SegmentRow)
+        .where(col(SegmentRow.id) == segment_id)
+        .values(
+            state=SegmentState.VERIFIED if accepted else SegmentState.PUBLISHED,
+            media_id=media_id,
+        )
+    )
+
+
+def renounced(session: Session, segment_id: str) -> None:
+    """anything → ready_to_create: it is not live, or no more, because a person said so."""
+    session.exec(
+        update(SegmentRow)
+        .where(col(SegmentRow.id) == segment_id)
+        .values(
+            state=SegmentState.READY_TO_CREATE,
+            media_id=None,
+            permalink=None,
+            reply_to=None,
+            published_at=None,
+        )
+    )
 
 
 def owned_media_ids(session: Session, candidates: Sequence[str]) -> set[str]:

@@ -25,7 +25,7 @@ from threadsworker.post import (
     Spoiler,
     TextAttachment,
 )
-from threadsworker.store import containers, events, segments, staged
+from threadsworker.store import containers, events, jobs, segments, staged
 from threadsworker.store.tables import AccountRow, JobRow, MediaRow, SegmentRow
 
 #: Fields of a `Segment` that have columns or rows of their own.
@@ -43,6 +43,7 @@ def submit(
     now: datetime,
 ) -> JobRow:
     """nothing → queued: the rows of a new job and its segments. The row is the truth."""
+    due = jobs.under_way(now, silence)
     job = JobRow(
         id=secrets.token_hex(10),
         account_id=account.id,
@@ -50,8 +51,9 @@ def submit(
         content_hash=content_hash(planned, reply_to=reply_to),
         state=JobState.QUEUED,
         reply_to=reply_to,
-        wake_at=now + silence,
         created_at=now,
+        wake_at=due["wake_at"],
+        overdue_at=due["overdue_at"],
     )
     session.add(job)
     session.flush()

@@ -68,7 +68,19 @@ class AccountRow(SQLModel, table=True):
     github_repo: str | None = None
     status: str = "active"
     paused_until: datetime | None = Field(default=None, sa_type=Moment)
+    #: When its staging repository was last searched for files that no job needs.
+    swept_at: datetime | None = Field(default=None, sa_type=Moment)
     created_at: datetime = Field(sa_type=Moment)
+
+
+class WorkerRow(SQLModel, table=True):
+    """A worker process that is at work, or was until a moment ago."""
+
+    __tablename__ = "worker"
+
+    id: str = Field(primary_key=True)
+    started_at: datetime = Field(sa_type=Moment)
+    seen_at: datetime = Field(sa_type=Moment)
 
 
 class JobRow(SQLModel, table=True):
@@ -109,6 +121,9 @@ class JobRow(SQLModel, table=True):
     tries: int = 0
     #: When somebody looks at this row again.
     wake_at: datetime | None = Field(default=None, sa_type=Moment)
+    #: When a message that is under way counts as lost if a worker has died meanwhile; None
+    #: if none is. Sooner than `wake_at`, which is patient with a queue that is merely long.
+    overdue_at: datetime | None = Field(default=None, sa_type=Moment)
     scheduled_at: datetime | None = Field(default=None, sa_type=Moment)
     #: The IANA zone that `scheduled_at` was given in.
     timezone: str | None = None
@@ -129,6 +144,13 @@ class SegmentRow(SQLModel, table=True):
         UniqueConstraint("job_id", "index"),
         CheckConstraint(
             "state NOT IN ('published', 'verified') OR media_id IS NOT NULL", name="live_has_id"
+        ),
+        # Publishes that may be in flight: a twin of one of them has to wait.
+        Index(
+            "segment_in_flight",
+            "state",
+            postgresql_where=text("state IN ('publishing', 'in_doubt')"),
+            sqlite_where=text("state IN ('publishing', 'in_doubt')"),
         ),
     )
 

@@ -26,12 +26,19 @@ class Connection:
     """
 
     def __init__(
-        self, *, base_url: str, token: SecretStr, http: Http, version: str = "v1.0"
+        self,
+        *,
+        base_url: str,
+        token: SecretStr,
+        http: Http,
+        version: str = "v1.0",
+        publish_timeout: float = PUBLISH_TIMEOUT,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._token = token
         self._http = http
         self._version = version
+        self._publish_timeout = publish_timeout
 
     @retry(
         retry=retry_if_exception_type((Unavailable, NoAnswer)),
@@ -55,7 +62,7 @@ class Connection:
                 self._url(path),
                 token=self._token,
                 form=form,
-                read_timeout=PUBLISH_TIMEOUT,
+                read_timeout=self._publish_timeout,
                 fresh_connection=True,
             )
         )

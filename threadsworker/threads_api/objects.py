@@ -29,6 +29,12 @@ class Reference(_Object):
     id: Id
 
 
+class Children(_Object):
+    """The items of a carousel."""
+
+    data: tuple[Reference, ...] = ()
+
+
 class Profile(_Object):
     """Source: https://developers.facebook.com/documentation/threads/threads-profiles."""
 
@@ -55,6 +61,7 @@ class MediaObject(_Object):
     is_reply: bool | None = None
     replied_to: Reference | None = None
     root_post: Reference | None = None
+    children: Children | None = None
 
 
 class Quota(BaseModel):

@@ -18,10 +18,11 @@ from threadsworker.errors import (
 from threadsworker.threads_api.connection import Connection
 from threadsworker.threads_api.containers import ContainerSpec, ContainerStatus, StatusCode
 
-#: Code and subcode of "the container does not exist", or not yet: with a rejected token the
-#: only refusals that prove that nothing was published. Meta has answered "no permission",
-#: "blocked", "too many calls" and 5xx for posts that were live.
-_NOTHING_PUBLISHED = (24, 4279009)
+#: Code and subcode of the refusals that prove that nothing was published: "the container does
+#: not exist", or not yet, and a token that does not open. No others do: Meta has answered "no
+#: permission", "blocked", "too many calls" and 5xx for posts that were live.
+_NOTHING_PUBLISHED = {(24, 4279009)}
+_TOKEN_DOES_NOT_OPEN = 190
 
 
 class Publishing(Connection):
@@ -87,14 +88,18 @@ class Publishing(Connection):
         """
         try:
             published = self.post_alone("/me/threads_publish", {"creation_id": creation_id})
-        except (NeverSent, TokenRejected):
+        except NeverSent:
             raise
-        except NotReady as error:
-            if (error.code, error.subcode) == _NOTHING_PUBLISHED:
-                raise
-            raise OutcomeUnknown(f"publish of {creation_id}: {error}") from error
         except (ApiError, AnswerLost) as error:
+            if _proves_nothing_published(error):
+                raise
             raise OutcomeUnknown(f"publish of {creation_id}: {error}") from error
         if not published.get("id"):
             raise OutcomeUnknown(f"publish of {creation_id}: an answer without an id")
         return str(published["id"])
+
+
+def _proves_nothing_published(error: ApiError | AnswerLost) -> bool:
+    if isinstance(error, TokenRejected):
+        return error.code == _TOKEN_DOES_NOT_OPEN
+    return isinstance(error, NotReady) and (error.code, error.subcode) in _NOTHING_PUBLISHED

@@ -24,6 +24,7 @@ LISTED = (
     "is_reply",
     "replied_to",
     "root_post",
+    "children",
 )
 #: Objects of a page; Meta's maximum.
 PAGE = 100

@@ -24,9 +24,17 @@ def upgrade() -> None:
         sa.Column("github_repo", sa.String(), nullable=True),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("swept_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
+    )
+    op.create_table(
+        "worker",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "job",
@@ -43,6 +51,7 @@ def upgrade() -> None:
         sa.Column("claims", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("wake_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("overdue_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("scheduled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("timezone", sa.String(), nullable=True),
         sa.Column("reply_to", sa.String(), nullable=True),
@@ -119,6 +128,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("segment", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_segment_job_id"), ["job_id"], unique=False)
+        batch_op.create_index(
+            "segment_in_flight",
+            ["state"],
+            unique=False,
+            postgresql_where=sa.text("state IN ('publishing', 'in_doubt')"),
+            sqlite_where=sa.text("state IN ('publishing', 'in_doubt')"),
+        )
 
     op.create_table(
         "staged",
@@ -265,6 +281,7 @@ def downgrade() -> None:
 
     op.drop_table("staged")
     with op.batch_alter_table("segment", schema=None) as batch_op:
+        batch_op.drop_index("segment_in_flight")
         batch_op.drop_index(batch_op.f("ix_segment_job_id"))
 
     op.drop_table("segment")
@@ -282,4 +299,5 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_job_account_id"))
 
     op.drop_table("job")
+    op.drop_table("worker")
     op.drop_table("account")

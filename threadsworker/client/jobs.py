@@ -1,0 +1,184 @@
+"""Jobs, as the client looks at them, waits for them, and decides about them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from getpass import getuser
+
+from sqlmodel import Session
+
+from threadsworker import report
+from threadsworker.client.accounts import Accounts
+from threadsworker.errors import NotPossible
+from threadsworker.job import RESTING, JobState
+from threadsworker.store import accounts, jobs, reviews, runs, submission
+from threadsworker.store.database import clock
+
+#: Seconds between two looks at a job that is waited for.
+LOOK_EVERY = 0.2
+
+
+class Jobs(Accounts):
+    """Looking at jobs, and deciding about them."""
+
+    def get(self, job_id: str) -> report.Job:
+        """All that is known of the job; NotFound if there is none of that id."""
+        with self._reading() as session:
+            return submission.describe(session, jobs.find(session, job_id))
+
+    def jobs(
+        self,
+        *,
+        state: JobState | str | None = None,
+        account: str | None = None,
+        limit: int | None = None,
+    ) -> list[report.JobSummary]:
+        """Jobs without their segments, newest first."""
+        with self._reading() as session:
+            account_id = accounts.find(session, account).id if account is not None else None
+            found = jobs.newest(
+                session,
+                state=JobState(state) if state is not None else None,
+                account_id=account_id,
+                limit=limit,
+            )
+            return [submission.summary(row, name) for row, name in found]
+
+    def watch(self, job_id: str, *, timeout: float | None = None) -> Iterator[report.Job]:
+        """
+        The job again and again as it changes, until it rests (see `wait`).
+
+        Raises
+        ------
+        NotFound, TimeoutError:
+            There is no such job; it does not rest after `timeout` seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        pause = threading.Event()
+        before = None
+        while True:
+            job = self.get(job_id)
+            if job != before:
+                yield job
+                before = job
+            if job.state in RESTING:
+                return
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"job {job_id} is still {job.state} after {timeout} seconds")
+            pause.wait(LOOK_EVERY)
+
+    def wait(self, job_id: str, *, timeout: float | None = None) -> report.Job:
+        """
+        The job once it is published, failed, cancelled, missed, or needs a person.
+
+        Raises
+        ------
+        NotFound, TimeoutError:
+            There is no such job; none of these happened within `timeout` seconds.
+        """
+        *_, last = self.watch(job_id, timeout=timeout)
+        return last
+
+    def retry(self, job_id: str) -> report.Job:
+        """
+        Start a failed or missed job again, behind the last segment that is live.
+
+        A job that needs review is looked at again: Meta is asked, and what the answers prove
+        is done.
+
+        Raises
+        ------
+        NotFound, NotPossible:
+            There is no such job; it is in another state (`job.not_failed`).
+        """
+
+        def restart(session: Session) -> runs.Start:
+            row = jobs.find(session, job_id)
+            start = runs.retry(session, job_id, silence=self.settings.lease, now=clock(session))
+            if start is None:
+                raise NotPossible(
+                    f"job {job_id} is {row.state}; only a failed or missed one, or one that needs "
+                    "review, can be retried",
+                    code="job.not_failed",
+                )
+            return start
+
+        return self._restarted(self._write(restart))
+
+    def resolve(
+        self,
+        job_id: str,
+        *,
+        published: str | None = None,
+        not_published: bool = False,
+        give_up: bool = False,
+        by: str | None = None,
+    ) -> report.Job:
+        """
+        Decide what asking Meta could not, for the first segment that is not settled.
+
+        Exactly one of the three. Who decided, and when, is kept among the job's events.
+
+        Parameters
+        ----------
+        published:
+            It is live under this media id; the thread goes on below it.
+        not_published:
+            It is not live, or no more: another container is made and published. While a
+            publish of the old one may still be on its way, this can double the post.
+        give_up:
+            The job ends as failed; what is live stays live.
+        by:
+            Who decides; by default the user of this process.
+
+        Raises
+        ------
+        NotFound, NotPossible:
+            There is no such job; it does not need review (`job.not_in_review`); the media id
+            is another segment's (`resolve.media_taken`).
+        """
+        if sum([published is not None, not_published, give_up]) != 1:
+            raise TypeError("give one of published, not_published and give_up")
+        who = by or getuser()
+
+        if give_up:
+            self._write(lambda s: reviews.give_up(s, job_id, by=who, now=clock(s)))
+            return self._ended(job_id)
+        silence = self.settings.lease
+        start = self._write(
+            lambda s: reviews.decide(
+                s, job_id, media_id=published, by=who, silence=silence, now=clock(s)
+            )
+        )
+        return self._restarted(start)
+
+    def cancel(self, job_id: str) -> report.Job:
+        """
+        Stop the job before its next side effect. What is live stays live.
+
+        Raises
+        ------
+        NotFound, NotPossible:
+            There is no such job; it has ended already (`job.ended`).
+        """
+
+        def stop(session: Session) -> None:
+            row = jobs.find(session, job_id)
+            if not jobs.cancel(session, job_id, now=clock(session)):
+                raise NotPossible(f"job {job_id} is {row.state} already", code="job.ended")
+
+        self._write(stop)
+        return self._ended(job_id)
+
+    def _restarted(self, start: runs.Start) -> report.Job:
+        self._ring(start.job_id, run=start.run, index=start.index)
+        return self.get(start.job_id)
+
+    def _ended(self, job_id: str) -> report.Job:
+        """The job, whose staged files nobody needs any more."""
+        ended = self.get(job_id)
+        if ended.staged_files:
+            self._doorbell.ring_cleanup(job_id, ended.run)
+        return ended

@@ -1,0 +1,59 @@
+"""Which post of the account's listings is this segment? A unique match, or none."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import chain
+
+from threadsworker.steps.desk import Desk
+from threadsworker.steps.work import Work
+from threadsworker.store import segments
+from threadsworker.threads_api import MediaObject, ThreadsApi
+
+_KINDS = {
+    "text": {"TEXT_POST", "TEXT"},
+    "image": {"IMAGE"},
+    "video": {"VIDEO"},
+    "carousel": {"CAROUSEL_ALBUM", "CAROUSEL"},
+}
+_SCHEME = re.compile(r"https?://(?:www\.)?", re.IGNORECASE)
+
+
+def look_alikes(desk: Desk, api: ThreadsApi, work: Work, *, since: datetime) -> list[MediaObject]:
+    """
+    Posts of the account since `since` that look like this segment and are no other of ours.
+
+    Those under the segment's parent come first: only if there is none of them, posts without
+    a parent count, since Meta has been seen to publish a reply beside its parent.
+    """
+    alike = {post.id: post for post in _listings(api, work, since=since) if _looks_like(post, work)}
+    with desk.reading() as session:
+        ours = segments.owned_media_ids(session, list(alike))
+    strangers = [post for post in alike.values() if post.id not in ours]
+    if work.reply_to is None:
+        return [post for post in strangers if post.replied_to is None]
+    below = [p for p in strangers if p.replied_to is not None and p.replied_to.id == work.reply_to]
+    return below or [post for post in strangers if post.replied_to is None]
+
+
+def _listings(api: ThreadsApi, work: Work, *, since: datetime) -> Iterator[MediaObject]:
+    if work.reply_to is None:
+        return api.own_threads(since=since)
+    return chain(api.own_replies(since=since), api.own_threads(since=since))
+
+
+def _looks_like(post: MediaObject, work: Work) -> bool:
+    if post.media_type is not None and post.media_type not in _KINDS[work.kind]:
+        return False
+    if post.children is not None and len(post.children.data) != len(work.planned.media):
+        return False
+    return _normalised(post.text or "") == _normalised(work.planned.text)
+
+
+def _normalised(text: str) -> str:
+    """Without what Meta may change: composition, white space, the ``#`` of a topic, schemes."""
+    plain = _SCHEME.sub("", unicodedata.normalize("NFC", text)).replace("#", "")
+    return re.sub(r"\s+", " ", plain).strip()

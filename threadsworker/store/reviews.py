@@ -1,0 +1,113 @@
+"""
+Reviews: what a person decides about a job that asking could not settle.
+
+A decision is about the first segment that is not settled yet. Who took it is an event.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from threadsworker.errors import NotPossible
+from threadsworker.job import HARMLESS, JobState
+from threadsworker.store import containers, jobs, runs, segments
+from threadsworker.store.runs import Start
+from threadsworker.store.tables import JobRow
+
+#: Reason of a job whose segment is live, known, and in the wrong place.
+DETACHED = "reply_detached"
+#: How long a publish of a container may still take effect: it expires after 24 hours.
+DANGEROUS_FOR = timedelta(hours=26)
+
+
+def decide(
+    session: Session,
+    job_id: str,
+    *,
+    media_id: str | None,
+    by: str,
+    silence: timedelta,
+    now: datetime,
+) -> Start:
+    """
+    needs_review → queued: the segment in question is live as `media_id`, or, if None, not live.
+
+    Raises
+    ------
+    NotFound, NotPossible:
+        There is no such job; it does not need review; the media id is another segment's.
+    """
+    reason = _in_review(session, job_id).reason
+    index = segments.next_index(session, job_id)
+    start = runs.retry(
+        session,
+        job_id,
+        silence=silence,
+        now=now,
+        source=[JobState.NEEDS_REVIEW],
+        what="resolved",
+        by=by,
+        verdict="not_published" if media_id is None else "published",
+        media_id=media_id,
+        segment=index,
+        **_risk(session, job_id, index, now=now),
+    )
+    if start is None or index is None:
+        raise _not_in_review(job_id)
+    segment = segments.at(session, job_id, index)
+    if media_id is None:
+        live = containers.live(session, segment.id).get(0)
+        if live is not None and live.id is not None:
+            containers.renounce(session, live.id)
+        segments.renounced(session, segment.id)
+        return start
+    try:
+        with session.begin_nested():
+            segments.resolved(session, segment.id, media_id=media_id, accepted=reason == DETACHED)
+    except IntegrityError:
+        raise NotPossible(
+            f"media id {media_id} belongs to another segment", code="resolve.media_taken"
+        ) from None
+    return Start(start.job_id, start.run, segments.next_index(session, job_id))
+
+
+def give_up(session: Session, job_id: str, *, by: str, now: datetime) -> None:
+    """
+    needs_review → failed.
+
+    Raises
+    ------
+    NotFound, NotPossible:
+        There is no such job; it does not need review.
+    """
+    _in_review(session, job_id)
+    if not jobs.give_up(session, job_id, now=now, by=by):
+        raise _not_in_review(job_id)
+
+
+def _in_review(session: Session, job_id: str) -> JobRow:
+    row = jobs.find(session, job_id)
+    if row.state != JobState.NEEDS_REVIEW:
+        raise _not_in_review(job_id, row.state)
+    return row
+
+
+def _not_in_review(job_id: str, state: str = "something else") -> NotPossible:
+    return NotPossible(
+        f"job {job_id} is {state}; only one that needs review can be resolved",
+        code="job.not_in_review",
+    )
+
+
+def _risk(session: Session, job_id: str, index: int | None, *, now: datetime) -> dict[str, bool]:
+    """Whether a publish of the segment's container may still be on its way."""
+    if index is None:
+        return {}
+    live = containers.live(session, segments.at(session, job_id, index).id).get(0)
+    if live is None or live.id is None:
+        return {"risk": False}
+    open_ended = any(a.state not in HARMLESS for a in containers.attempts(session, live.id))
+    return {"risk": open_ended and now < live.created_at + DANGEROUS_FOR}

@@ -1,0 +1,34 @@
+"""
+Workers: which processes are at work, so that the death of one is noticed within seconds.
+
+Nothing depends on this for safety. A worker that is only slow, and is taken for dead, loses
+its claims and decides nothing from then on.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Session, col, delete, update
+
+from threadsworker.store.tables import WorkerRow
+
+
+def beat(session: Session, worker: str, *, now: datetime) -> None:
+    """nothing | seen → seen now."""
+    seen = session.exec(update(WorkerRow).where(col(WorkerRow.id) == worker).values(seen_at=now))
+    if seen.rowcount == 0:
+        session.add(WorkerRow(id=worker, started_at=now, seen_at=now))
+
+
+def leave(session: Session, worker: str) -> None:
+    """seen → nothing: it ended in order, and left nothing undone."""
+    session.exec(delete(WorkerRow).where(col(WorkerRow.id) == worker))
+
+
+def silent(session: Session, *, since: datetime) -> list[str]:
+    """seen before `since` → nothing: the ids of workers that count as dead, told once."""
+    gone = session.exec(
+        delete(WorkerRow).where(col(WorkerRow.seen_at) < since).returning(col(WorkerRow.id))
+    ).all()
+    return [row[0] for row in gone]
