@@ -200,6 +200,13 @@ class Trouble:
 class Done:
     """The step is done: on to the next."""
 
+    #: Whether it had anything to do. One that passes on says nothing of troubles before it.
+    progress: bool = True
+
+
+#: The step had been done before.
+PASSED = Done(progress=False)
+
 
 @dataclass(frozen=True)
 class Wait:

@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
 
@@ -27,8 +28,20 @@ Answer = TypeVar("Answer")
 class Base:
     """Connections that are made on first use."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(
+        self, settings: Settings | None = None, *, now: Callable[[], datetime] | None = None
+    ) -> None:
+        """
+        Parameters
+        ----------
+        settings:
+            None: those of the environment.
+        now:
+            What the times of rows are compared with, as an aware datetime; None: the
+            database's clock.
+        """
         self.settings = settings or load_settings()
+        self._now = now
         self._doorbell = Doorbell(self._broker_url)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
@@ -65,7 +78,9 @@ class Base:
         with self._lock:
             if self._engine is None:
                 self.settings.ensure_home()
-                engine = make_engine(self.settings.sqlalchemy_url, idle_limit=self.settings.lease)
+                engine = make_engine(
+                    self.settings.sqlalchemy_url, now=self._now, idle_limit=self.settings.lease
+                )
                 schema.ensure(engine, embedded=self.settings.embedded_database)
                 self._engine = engine
             return self._engine

@@ -127,15 +127,18 @@ class GitHubStaging:
         url: str | None = f"{self._api}/git/matching-refs/{BRANCHES}"
         while url is not None:
             response = self._send_request("GET", url)
-            for ref in response.json():
-                yield ref["ref"].removeprefix(f"refs/{BRANCHES}")
+            refs = _json(response)
+            if not isinstance(refs, list):
+                raise AnswerLost("GitHub answered with something else than a list of refs")
+            for ref in refs:
+                yield str(_in(ref, "ref")).removeprefix(f"refs/{BRANCHES}")
             url = response.links.get("next", {}).get("url")
 
     def staged_at(self, job_id: str) -> datetime:
         """When the job's files were made public; RequestRefused if there are none."""
-        commit = self._call("GET", f"/git/ref/{BRANCHES}{job_id}")["object"]["sha"]
-        written = self._call("GET", f"/git/commits/{commit}")["committer"]["date"]
-        return datetime.fromisoformat(written)
+        ref = self._call("GET", f"/git/ref/{BRANCHES}{job_id}")
+        commit = self._call("GET", f"/git/commits/{_in(ref, 'object', 'sha')}")
+        return datetime.fromisoformat(str(_in(commit, "committer", "date")))
 
     def facts(self) -> RepositoryFacts:
         """What kind of repository it is; ApiError if the token cannot see it."""
@@ -157,13 +160,13 @@ class GitHubStaging:
             if error.http_status in (404, 409):
                 return None
             raise
-        return str(found["object"]["sha"])
+        return str(_in(found, "object", "sha"))
 
     def _names_of(self, commit: str) -> dict[str, str]:
         """Blobs of the commit, by file name."""
-        tree = self._call("GET", f"/git/commits/{commit}")["tree"]["sha"]
-        entries = self._call("GET", f"/git/trees/{tree}")["tree"]
-        return {entry["path"]: entry["sha"] for entry in entries}
+        tree = _in(self._call("GET", f"/git/commits/{commit}"), "tree", "sha")
+        entries = _in(self._call("GET", f"/git/trees/{tree}"), "tree")
+        return {str(_in(entry, "path")): str(_in(entry, "sha")) for entry in entries}
 
     def _send(self, files: Sequence[FileToStage]) -> dict[str, str]:
         """Send blobs, several at a time; their git names by file name."""
@@ -205,7 +208,7 @@ class GitHubStaging:
         content = file.read()
         expected = blob_sha(content)
         body = {"content": base64.b64encode(content).decode(), "encoding": "base64"}
-        sha = self._call("POST", "/git/blobs", body)["sha"]
+        sha = _in(self._call("POST", "/git/blobs", body), "sha")
         if sha != expected:
             raise AnswerLost(f"GitHub stored {file.name} as {sha}, not as {expected}")
         return expected
@@ -216,7 +219,7 @@ class GitHubStaging:
             {"path": name, "mode": "100644", "type": "blob", "sha": sha}
             for name, sha in sorted(blobs.items())
         ]
-        tree = self._call("POST", "/git/trees", {"tree": entries})["sha"]
+        tree = _in(self._call("POST", "/git/trees", {"tree": entries}), "sha")
         commit = {
             "message": f"Stage {job_id}",
             "tree": tree,
@@ -224,7 +227,7 @@ class GitHubStaging:
             "author": _AUTHOR,
             "committer": _AUTHOR,
         }
-        sha = str(self._call("POST", "/git/commits", commit)["sha"])
+        sha = str(_in(self._call("POST", "/git/commits", commit), "sha"))
         if replace:
             self._call("PATCH", f"/git/refs/{BRANCHES}{job_id}", {"sha": sha, "force": True})
             return sha
@@ -256,13 +259,12 @@ class GitHubStaging:
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         response = self._send_request(method, f"{self._api}{path}", body)
-        if response.status_code == 204 or not response.content:
+        if response.status_code == 204:
             return {}
-        try:
-            answer = response.json()
-        except ValueError:
-            raise AnswerLost(f"GitHub answered {response.status_code} without JSON") from None
-        return answer if isinstance(answer, dict) else {}
+        answer = _json(response)
+        if not isinstance(answer, dict):
+            raise AnswerLost(f"{method} {path}: GitHub answered without a JSON object")
+        return answer
 
     def _send_request(self, method: str, url: str, body: dict[str, Any] | None = None) -> Response:
         """Everything here may be repeated: reads, and writes that name what they write."""
@@ -295,3 +297,19 @@ class GitHubStaging:
 )
 def _patiently(attempt: Any) -> Any:
     return attempt()
+
+
+def _json(response: Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        raise AnswerLost(f"GitHub answered {response.status_code} without JSON") from None
+
+
+def _in(answer: Any, *names: str) -> Any:
+    """What stands in an answer under these names; AnswerLost if it is not there."""
+    for name in names:
+        if not isinstance(answer, dict) or name not in answer:
+            raise AnswerLost(f"GitHub's answer lacks {'.'.join(names)}")
+        answer = answer[name]
+    return answer

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from threadsworker.errors import NotReady
 from threadsworker.job import (
+    PASSED,
     Done,
     Failed,
     Outcome,
@@ -52,7 +53,7 @@ def create_containers(desk: Desk, claim: Claim, index: int) -> Outcome:
     works, account = load_from(desk, claim, index)
     work, api = works[0], desk.threads(account)
     if work.live or work.container is not None:
-        return Done()
+        return PASSED
     if index > 0 and work.reply_to is None:
         return Wait(delay=desk.settings.dispatch_every, reason=WaitReason.BACKOFF, rewind=True)
     with desk.transaction() as session:
@@ -124,7 +125,7 @@ def _create_post(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outco
 def _not_known_yet(desk: Desk, claim: Claim, work: Work, error: NotReady) -> Outcome:
     """Meta does not know, or not yet, something that the container refers to."""
     about_items = error.code == 100
-    pause = lag(claim.tries, ITEM_LAG if about_items else PARENT_LAG)
+    pause = _pause(desk, claim, work, about_items=about_items)
     if pause is not None:
         return Wait(delay=pause, reason=WaitReason.PROCESSING, counts=True)
     if about_items:
@@ -144,6 +145,19 @@ def _not_known_yet(desk: Desk, claim: Claim, work: Work, error: NotReady) -> Out
             advice="Look whether the post was deleted; the rest cannot be hung under it.",
         )
     )
+
+
+def _pause(desk: Desk, claim: Claim, work: Work, *, about_items: bool) -> timedelta | None:
+    """How long to wait for what Meta does not know; None when patience ends."""
+    with desk.reading() as session:
+        now = clock(session)
+    if about_items:
+        known = [one.finished_at or one.created_at for one in work.containers.values()]
+        return lag(now - max(known, default=now), ITEM_LAG)
+    if work.parent_at is not None:
+        return lag(now - work.parent_at, PARENT_LAG)
+    # A post of somebody else's: since when it is there, nobody can say.
+    return timedelta(seconds=PARENT_LAG[claim.tries]) if claim.tries < len(PARENT_LAG) else None
 
 
 def _record(desk: Desk, work: Work, item: int, threads_id: str, kind: str) -> None:

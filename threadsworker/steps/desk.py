@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from uuid import uuid4
 
@@ -32,6 +33,8 @@ class Desk:
 
     settings: Settings
     dice: random.Random = field(default_factory=random.Random)
+    #: What the times of rows are compared with; None: the database's clock.
+    now: Callable[[], datetime] | None = None
     _start: str = field(default_factory=lambda: uuid4().hex)
 
     @property
@@ -41,7 +44,9 @@ class Desk:
 
     @cached_property
     def engine(self) -> Engine:
-        return make_engine(self.settings.sqlalchemy_url, idle_limit=self.settings.lease)
+        return make_engine(
+            self.settings.sqlalchemy_url, now=self.now, idle_limit=self.settings.lease
+        )
 
     @cached_property
     def cipher(self) -> Cipher:

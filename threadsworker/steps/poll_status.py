@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threadsworker.job import Done, Outcome, SegmentState, Wait, WaitReason
+from threadsworker.job import PASSED, Done, Outcome, SegmentState, Wait, WaitReason
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.observe import observe
 from threadsworker.steps.work import load
@@ -14,7 +14,7 @@ def poll_status(desk: Desk, claim: Claim, index: int) -> Outcome:
     """Done when the container of segment `index` is ready to be published."""
     work, account = load(desk, claim, index)
     if work.live or work.attempts:
-        return Done()
+        return PASSED
     if work.container is None:
         return Wait(delay=desk.settings.dispatch_every, reason=WaitReason.BACKOFF, rewind=True)
     outcome = observe(desk, claim, desk.threads(account), work.container)

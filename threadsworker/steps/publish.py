@@ -28,6 +28,7 @@ from threadsworker.errors import (
 )
 from threadsworker.job import (
     HARMLESS,
+    PASSED,
     AttemptState,
     Done,
     Failed,
@@ -68,7 +69,7 @@ def publish(desk: Desk, claim: Claim, index: int) -> Outcome:
     work, account = load(desk, claim, index)
     api = desk.threads(account)
     if work.row.state == SegmentState.VERIFIED:
-        return Done()
+        return PASSED
     if work.live:
         return read_back(desk, claim, api, work)
     if work.container is None:
@@ -244,11 +245,13 @@ def _accepted(desk: Desk, claim: Claim, work: Work, attempt_id: str, media_id: s
 
 def _not_known_yet(desk: Desk, claim: Claim, work: Work, error: NotReady) -> Outcome:
     """Refused, in words that say "not yet" and "never" alike."""
-    pause = lag(claim.tries, FINISHED_LAG)
-    if pause is not None:
-        return Wait(delay=pause, reason=WaitReason.PROCESSING, counts=True)
     with desk.reading() as session:
+        now = clock(session)
         abandoned = containers.deaths(session, work.row.id, NOT_PUBLISHABLE)
+    first_sent = work.attempts[0].sent_at if work.attempts else now
+    pause = lag(now - first_sent, FINISHED_LAG)
+    if pause is not None:
+        return Wait(delay=pause, reason=WaitReason.PROCESSING)
     if abandoned >= MOST_ABANDONED:
         return Failed(trouble_of(error))
     assert work.container is not None

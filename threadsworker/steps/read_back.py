@@ -8,6 +8,7 @@ from threadsworker.steps.desk import Desk
 from threadsworker.steps.troubles import lag
 from threadsworker.steps.work import Work
 from threadsworker.store import segments
+from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
 from threadsworker.threads_api import MediaObject, ThreadsApi
 
@@ -28,9 +29,11 @@ def read_back(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
     try:
         post = api.media(work.row.media_id, fields=FIELDS)
     except (NotReady, RequestRefused):
-        pause = lag(claim.tries, VISIBLE_LAG)
+        with desk.reading() as session:
+            now = clock(session)
+        pause = lag(now - (work.row.published_at or now), VISIBLE_LAG)
         if pause is not None:
-            return Wait(delay=pause, reason=WaitReason.PROCESSING, counts=True)
+            return Wait(delay=pause, reason=WaitReason.PROCESSING)
         return _seen(desk, work, permalink=None)
     if work.row.reply_to is not None and _is_detached(post, work.row.reply_to):
         return Review(

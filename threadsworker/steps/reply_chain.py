@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threadsworker.job import Done, Outcome
+from threadsworker.job import PASSED, Outcome
 from threadsworker.steps.desk import Desk
 from threadsworker.store import segments
 from threadsworker.store.jobs import Claim
@@ -10,7 +10,7 @@ from threadsworker.store.jobs import Claim
 
 def reply_chain(_desk: Desk, _claim: Claim) -> Outcome:
     """Nothing but the claim: a stale or doubled message ends its chain here."""
-    return Done()
+    return PASSED
 
 
 def next_segment(desk: Desk, job_id: str) -> int | None:

@@ -67,7 +67,8 @@ def settle(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
     quiet_until = last_sent + desk.settings.quiet_period
     match status.status:
         case StatusCode.PUBLISHED:
-            return _identify(desk, claim, api, work, since=first_sent)
+            known_for = now - (container.published_at or now)
+            return _identify(desk, claim, api, work, since=first_sent, known_for=known_for)
         case StatusCode.EXPIRED:
             return bury(desk, claim, container, death="EXPIRED", dead=True)
         case StatusCode.FINISHED if now >= quiet_until:
@@ -158,15 +159,23 @@ def _error_after_publish(
     return bury(desk, claim, work.container, death=ERROR_AFTER_PUBLISH, dead=True)
 
 
-def _identify(desk: Desk, claim: Claim, api: ThreadsApi, work: Work, *, since: datetime) -> Outcome:
+def _identify(
+    desk: Desk,
+    claim: Claim,
+    api: ThreadsApi,
+    work: Work,
+    *,
+    since: datetime,
+    known_for: timedelta,
+) -> Outcome:
     """The segment is live; find its media id: a unique match or none."""
     found = look_alikes(desk, api, work, since=since)
     if len(found) == 1:
         _found(desk, claim, work, found[0].id)
         return Done()
-    pause = lag(claim.tries, LISTING_LAG)
+    pause = lag(known_for, LISTING_LAG)
     if not found and pause is not None:
-        return Wait(delay=pause, reason=WaitReason.IN_DOUBT, counts=True)
+        return Wait(delay=pause, reason=WaitReason.IN_DOUBT)
     return Review(
         Trouble(
             code="published_id_unknown",

@@ -130,8 +130,9 @@ def _decide(desk: Desk, claim: Claim, outcome: Outcome) -> Next:
     with desk.transaction() as session:
         now = clock(session)
         match outcome:
-            case Done():
-                jobs.proceed(session, claim, silence=desk.settings.lease, now=now)
+            case Done(progress):
+                silence = desk.settings.lease
+                jobs.proceed(session, claim, silence=silence, now=now, progress=progress)
                 return Go()
             case Finished():
                 jobs.finish(session, claim, now=now)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import timedelta
+from itertools import accumulate
 
 from threadsworker.errors import (
     ApiError,
@@ -28,11 +30,11 @@ from threadsworker.job import (
     cool_down,
 )
 
-#: Troubles in a row after which "an unknown error occurred" is taken for a final answer:
-#: Meta says so for passing troubles and for media that it will never accept.
-UNKNOWN_ERROR_TRIES = 8
-#: Meta's code for "an unknown error occurred".
-UNKNOWN_ERROR = 1
+#: Meta's code for "an unknown error occurred", which it says for passing troubles and for
+#: media that it will never accept, and for a missing permission, which may be a false alarm.
+UNKNOWN_ERROR, NO_PERMISSION = 1, 10
+#: Troubles in a row after which these are taken for final answers.
+AMBIGUOUS_TRIES = 8
 #: Times that Meta may fail to fetch the media, and its subcode for that.
 UNFETCHABLE_TRIES = 2
 UNFETCHABLE = 2207052
@@ -82,8 +84,8 @@ def outcome_of(error: ThreadsWorkerError, *, tries: int, dice: random.Random) ->
         return Failed(trouble)
     if (
         isinstance(error, Unavailable)
-        and error.code == UNKNOWN_ERROR
-        and tries >= UNKNOWN_ERROR_TRIES
+        and error.code in (UNKNOWN_ERROR, NO_PERMISSION)
+        and tries >= AMBIGUOUS_TRIES
     ):
         return Failed(trouble)
     return Wait(
@@ -123,6 +125,15 @@ def _advice(error: ApiError) -> str:
     return _ADVICE.get(error.stable_code, _DEFAULT_ADVICE[error.service])
 
 
-def lag(tries: int, steps: tuple[float, ...]) -> timedelta | None:
-    """The next pause for something that is not visible yet; None when patience ends."""
-    return timedelta(seconds=steps[tries]) if tries < len(steps) else None
+def lag(age: timedelta, steps: Sequence[float]) -> timedelta | None:
+    """
+    How long to wait for something that is not visible yet, `age` after it came to be.
+
+    `steps` are the seconds between the looks, from the moment on in which it came to be. None
+    when all of them are over: patience ends.
+    """
+    seconds = age.total_seconds()
+    for look in accumulate(steps):
+        if seconds < look:
+            return timedelta(seconds=look - seconds)
+    return None

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
-from threadsworker.job import LIVE, Done, Failed, Outcome, SegmentState, StagedState, Trouble
+from threadsworker.job import (
+    LIVE,
+    PASSED,
+    Done,
+    Failed,
+    Outcome,
+    SegmentState,
+    StagedState,
+    Trouble,
+)
 from threadsworker.staging import FileToStage
 from threadsworker.steps.desk import Desk
 from threadsworker.store import jobs, segments, staged
@@ -39,7 +48,7 @@ def upload(desk: Desk, claim: Claim) -> Outcome:
         account = desk.credentials(session, claim.account_id)
     if local.keys() <= present:
         _ready(desk, claim, {})
-        return Done()
+        return PASSED
     staging = desk.staging(account)
     if staging is None or account.github_repo is None:
         return Failed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from threadsworker.job import LIVE, StagedState
 from threadsworker.post import MediaItem, Segment
@@ -26,6 +27,8 @@ class Work:
     attempts: list[AttemptRow]
     #: Media id that the segment replies to; None for the root of a thread.
     reply_to: str | None
+    #: When that was published, if it is a segment of the same thread.
+    parent_at: datetime | None
     #: Public URLs of local media, by sha256.
     staged: dict[str, str]
 
@@ -84,6 +87,7 @@ def load_from(
                     containers=live,
                     attempts=attempts,
                     reply_to=rows[row.index - 1].media_id if row.index else job.reply_to,
+                    parent_at=rows[row.index - 1].published_at if row.index else None,
                     staged=urls,
                 )
             )

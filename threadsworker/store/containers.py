@@ -72,6 +72,8 @@ def observed(session: Session, container_id: int, *, status: str, now: datetime)
     values: dict[str, object] = {"status": status}
     if status == "FINISHED":
         values["finished_at"] = func.coalesce(col(ContainerRow.finished_at), now)
+    if status == "PUBLISHED":
+        values["published_at"] = func.coalesce(col(ContainerRow.published_at), now)
     session.exec(update(ContainerRow).where(col(ContainerRow.id) == container_id).values(**values))
 
 

@@ -138,9 +138,18 @@ def check(session: Session, claim: Claim, *, now: datetime | None = None) -> Non
         raise _lost(claim)
 
 
-def proceed(session: Session, claim: Claim, *, silence: timedelta, now: datetime) -> None:
-    """publishing → publishing, let go: the next message of the chain goes on."""
-    _release(session, claim, state=JobState.PUBLISHING, tries=0, **under_way(now, silence))
+def proceed(
+    session: Session, claim: Claim, *, silence: timedelta, now: datetime, progress: bool = True
+) -> None:
+    """
+    publishing → publishing, let go: the next message of the chain goes on.
+
+    Without `progress` the job is as suspect as before: the step had nothing to do.
+    """
+    record = {"tries": 0, "claims": 0}
+    if not progress:
+        record = {"tries": claim.tries, "claims": claim.claims - 1}
+    _release(session, claim, state=JobState.PUBLISHING, **record, **under_way(now, silence))
 
 
 def under_way(due: datetime, silence: timedelta) -> dict[str, datetime]:

@@ -66,7 +66,9 @@ def decide(
         return start
     try:
         with session.begin_nested():
-            segments.resolved(session, segment.id, media_id=media_id, accepted=reason == DETACHED)
+            segments.resolved(
+                session, segment.id, media_id=media_id, accepted=reason == DETACHED, now=now
+            )
     except IntegrityError:
         raise NotPossible(
             f"media id {media_id} belongs to another segment", code="resolve.media_taken"

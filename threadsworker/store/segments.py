@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from sqlalchemy import func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select, update
 
@@ -138,7 +139,9 @@ def has_twin_in_flight(session: Session, segment_id: str, *, account_id: str) ->
     return session.exec(found).first() is not None
 
 
-def resolved(session: Session, segment_id: str, *, media_id: str, accepted: bool) -> None:
+def resolved(
+    session: Session, segment_id: str, *, media_id: str, accepted: bool, now: datetime
+) -> None:
     """
     anything → published, because a person said so.
 
@@ -150,6 +153,7 @@ def resolved(session: Session, segment_id: str, *, media_id: str, accepted: bool
         .values(
             state=SegmentState.VERIFIED if accepted else SegmentState.PUBLISHED,
             media_id=media_id,
+            published_at=func.coalesce(col(SegmentRow.published_at), now),
         )
     )
 

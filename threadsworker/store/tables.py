@@ -224,6 +224,8 @@ class ContainerRow(SQLModel, table=True):
     death: str | None = None
     created_at: datetime = Field(sa_type=Moment)
     finished_at: datetime | None = Field(default=None, sa_type=Moment)
+    #: When it was first seen to read PUBLISHED.
+    published_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class AttemptRow(SQLModel, table=True):

@@ -39,6 +39,8 @@ _NOT_READY = frozenset(
 )
 #: An unknown error, and trouble at Meta's.
 _TROUBLE = frozenset({1, 2})
+#: A missing permission; with a 5xx it is a false alarm: it was seen for posts that were live.
+_PERMISSION = 10
 #: Meta could not fetch the media: code 1, and no passing trouble.
 _UNFETCHABLE = (1, 2207052)
 
@@ -125,7 +127,7 @@ def _kind(code: int | None, subcode: int | None, *, transient: bool, status: int
         return RequestRefused
     if code in _THROTTLED or both == _CAP or status == 429:
         return RateLimited
-    if code in _TROUBLE or transient:
+    if code in _TROUBLE or transient or (code == _PERMISSION and status >= 500):
         return Unavailable
     # With a code of Meta's, a 500 is a refusal like any other: "Param text must be at most
     # 500 characters long" is one.

@@ -1,0 +1,265 @@
+"""
+A worker, its messages and its beat in this process, in virtual time; Meta and GitHub over HTTP.
+
+The steps, the rows and the requests are the real ones. What Celery does with messages is done
+here by a heap, so that a day of waiting takes as long as the calls in it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import text
+
+from tests.reliability import crash_job
+from tests.services import eventually
+from threadsworker.client import Client
+from threadsworker.job import RESTING
+from threadsworker.sandbox import Sandbox, SandboxOptions
+from threadsworker.settings import Settings, load_settings
+from threadsworker.steps import sweep, upkeep
+from threadsworker.steps.cleanup import cleanup, tidy
+from threadsworker.steps.create_containers import create_containers
+from threadsworker.steps.desk import Desk
+from threadsworker.steps.poll_status import poll_status
+from threadsworker.steps.publish import publish
+from threadsworker.steps.reply_chain import next_segment, reply_chain
+from threadsworker.steps.start import prepare
+from threadsworker.steps.take import Again, Broken, Go, Next, Stop, take
+from threadsworker.steps.upload import upload
+from threadsworker.store.runs import Start
+
+ACCESS_TOKEN = "sandbox-access-token-51e0c9"
+GITHUB_TOKEN = "ghp_sandboxGithubToken51e0c9abcdef"
+REPOSITORY = "octo/stage"
+
+#: Steps by the names of their messages; those of a segment take its index.
+_JOB_STEPS: dict[str, Any] = {"upload": upload, "reply_chain": reply_chain, "cleanup": cleanup}
+_SEGMENT_STEPS: dict[str, Any] = {
+    "create_containers": create_containers,
+    "poll_status": poll_status,
+    "publish": publish,
+}
+_SEGMENT_CHAIN = [*_SEGMENT_STEPS, "reply_chain"]
+#: Messages after which a world counts as going round in circles.
+MOST_MESSAGES = 5000
+
+
+def fast_folder(folder: Path) -> Path:
+    """A folder in memory where there is such a thing: these tests commit all the time."""
+    memory = Path("/dev/shm")
+    return memory / f"threadsworker-{os.getpid()}-{folder.name}" if memory.is_dir() else folder
+
+
+class Clock:
+    """Seconds since 1970, put forward by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def moment(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+
+@dataclass(order=True, frozen=True)
+class Message:
+    """One message of a chain, with the names of those that follow it."""
+
+    due: float
+    number: int
+    name: str = field(compare=False)
+    job_id: str = field(compare=False)
+    run: int = field(compare=False)
+    index: int | None = field(compare=False)
+    rest: tuple[str, ...] = field(compare=False, default=())
+
+
+class World:
+    """Everything that a job needs. Use it as a context manager."""
+
+    def __init__(self, folder: Path, *, options: SandboxOptions | None = None, **given: Any):
+        self.clock = Clock()
+        self.sandbox = Sandbox(options=options or quick(), time=self.clock)
+        self.sandbox.start()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.settings = _settings(folder, self.sandbox, given)
+        self.client = Client(self.settings, now=self.clock.moment)
+        self.client.add_account(
+            "main",
+            user_id="17841400000000001",
+            access_token=ACCESS_TOKEN,
+            github_repo=REPOSITORY,
+            github_token=GITHUB_TOKEN,
+        )
+        self.messages: list[Message] = []
+        self._numbers = count()
+        #: What no step foresaw; Celery would show a failed task.
+        self.broken: list[Exception] = []
+        self.desk = self.new_desk()
+        prepare(self.desk)
+        crash_job.spool(self.settings)
+
+    def new_desk(self, kind: Callable[..., Desk] = Desk) -> Desk:
+        """Another worker process, as far as the rows can tell."""
+        return kind(self.settings, now=self.clock.moment)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.sandbox.stop()
+        self.desk.engine.dispose()
+
+    # Jobs
+
+    def submit(self) -> str:
+        """Write a new canonical job and send its first message; its id."""
+        with self.desk.transaction() as session:
+            job_id = crash_job.submit(session, self.settings, account="main")
+        self.ring(Start(job_id=job_id, run=1, index=0))
+        return job_id
+
+    def ring(self, start: Start) -> None:
+        """Send the chain of a run."""
+        steps = [*(_SEGMENT_CHAIN if start.index is not None else []), "cleanup"]
+        self._send("upload", start.job_id, start.run, start.index, steps)
+
+    def _send(
+        self, name: str, job_id: str, run: int, index: int | None, rest: list[str], delay: float = 0
+    ) -> None:
+        due = self.clock.seconds + delay
+        heapq.heappush(
+            self.messages,
+            Message(due, next(self._numbers), name, job_id, run, index, tuple(rest)),
+        )
+
+    # Working
+
+    def handle(self, message: Message, desk: Desk | None = None) -> Next:
+        """Do what a task does with its message."""
+        desk = desk or self.desk
+        try:
+            following = self._take(desk, message)
+        except Exception as error:
+            self.broken.append(error)
+            return Stop()
+        self._follow(desk, message, following)
+        return following
+
+    def _take(self, desk: Desk, message: Message) -> Next:
+        if message.name in _SEGMENT_STEPS:
+            step, index = _SEGMENT_STEPS[message.name], message.index
+            return take(desk, step, message.job_id, message.run, index)
+        return take(desk, _JOB_STEPS[message.name], message.job_id, message.run)
+
+    def _follow(self, desk: Desk, message: Message, following: Next) -> None:
+        job_id, run, rest = message.job_id, message.run, list(message.rest)
+        match following:
+            case Go() if message.name == "reply_chain":
+                index = next_segment(desk, job_id)
+                if index is not None:
+                    rest = [*_SEGMENT_CHAIN, *rest]
+                self._send(rest[0], job_id, run, index, rest[1:])
+            case Go() if rest:
+                self._send(rest[0], job_id, run, message.index, rest[1:])
+            case Again(delay):
+                seconds = delay.total_seconds()
+                self._send(message.name, job_id, run, message.index, rest, seconds)
+            case Broken(_, clean) if clean:
+                self._send("cleanup", job_id, run, None, [])
+            case Stop() if message.name == "cleanup":
+                tidy(desk, job_id)
+
+    def upkeep(self) -> None:
+        """Do beat's duties once."""
+        for start in [*upkeep.rescue_stalled(self.desk), *upkeep.dispatch_due(self.desk)]:
+            self.ring(start)
+
+    def run(self, *, until: Callable[[], bool] | None = None) -> None:
+        """Go on, putting the clock forward, until every job is at rest, or `until`."""
+        done = until or self.at_rest
+        for _ in range(MOST_MESSAGES):
+            if done() and not (until is None and self.messages):
+                return
+            self.step()
+        raise AssertionError(f"{MOST_MESSAGES} messages, and still {self.states()}")
+
+    def step(self) -> None:
+        """Handle the next message, or wait for what is due next."""
+        self.await_downloads()
+        if self.messages and self.messages[0].due <= self.clock.seconds:
+            self.handle(heapq.heappop(self.messages))
+            return
+        times = [self.messages[0].due] if self.messages else []
+        times += [wake for wake in self._wakes() if wake is not None]
+        if times:
+            self.clock.seconds = max(self.clock.seconds, min(times)) + 0.001
+        self.upkeep()
+
+    def sweep(self) -> None:
+        """Do the sweeps of the next quarter of an hour."""
+        self.clock.seconds += 900
+        sweep.sweep_staged(self.desk)
+
+    def await_downloads(self) -> None:
+        """Downloads take real time, in which virtual time stands still."""
+        eventually(
+            lambda: all(one.fetched_at is not None for one in self.sandbox.containers()),
+            every=0.001,
+        )
+
+    # Looking
+
+    def rows(self, statement: str) -> list[Any]:
+        with self.desk.reading() as session:
+            return list(session.execute(text(statement)).all())
+
+    def states(self) -> list[tuple[str, str | None, str | None]]:
+        return [tuple(row) for row in self.rows("SELECT state, reason, error_code FROM job")]
+
+    def at_rest(self) -> bool:
+        return all(state in RESTING for state, _, _ in self.states())
+
+    def _wakes(self) -> list[float | None]:
+        found = self.rows("SELECT wake_at FROM job WHERE state <> 'needs_review'")
+        return [
+            datetime.fromisoformat(row[0]).replace(tzinfo=UTC).timestamp() if row[0] else None
+            for row in found
+        ]
+
+
+def quick(**changes: Any) -> SandboxOptions:
+    """A sandbox that takes no time and has no limits of GitHub's."""
+    return SandboxOptions(
+        text_seconds=0,
+        image_seconds=0,
+        carousel_seconds=0,
+        video_seconds=0,
+        github_writes_per_minute=None,
+        github_writes_per_hour=None,
+        seed=1,
+    ).changed(changes)
+
+
+def _settings(folder: Path, sandbox: Sandbox, given: dict[str, Any]) -> Settings:
+    return load_settings(
+        **{
+            "home": folder,
+            "threads_api_url": sandbox.threads_api_url,
+            "github_api_url": sandbox.github_api_url,
+            "github_raw_url": sandbox.github_raw_url,
+            "http_timeout": "0.25",
+            "publish_timeout": "0.25",
+            **given,
+        }
+    )
