@@ -58,6 +58,9 @@ class Desk:
 
     @cached_property
     def http(self) -> Http:
+        return self._make_http()
+
+    def _make_http(self) -> Http:
         return Http(read_timeout=self.settings.http_timeout.total_seconds())
 
     def after_fork(self) -> None:
