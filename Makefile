@@ -8,13 +8,24 @@ READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 demo: $(READY) ## Publish a real long post to a local sandbox, and watch
 	@$(BIN)/threadsworker demo
 
 test: $(READY) ## Run every test
 	@$(BIN)/python -m pytest
+
+bench: $(READY) ## Time the planning of texts from 1 KB to 10 MB
+	@$(BIN)/python -m tests.bench.planning
+
+soak: $(READY) ## Publish JOBS=500 posts while workers and servers are killed
+	@$(BIN)/python -m tests.reliability.soak --jobs $(JOBS)
+
+JOBS ?= 500
+
+crash-matrix-full: $(READY) ## Kill a worker at every point of a job; some 1,000 cases
+	@$(BIN)/python -m tests.reliability.crash_matrix --json crash-matrix.json
 
 check: $(READY) ## Format, lint, types, and the direction of imports
 	$(BIN)/ruff format --check .
@@ -43,4 +54,4 @@ $(READY): requirements-dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-.PHONY: help demo test check fix setup lock
+.PHONY: help demo test bench soak crash-matrix-full check fix setup lock

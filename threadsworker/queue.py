@@ -130,6 +130,12 @@ class Doorbell:
             return False
         return True
 
+    def close(self) -> None:
+        """Close the connections to the broker; the next message makes new ones."""
+        if self._app is not None:
+            self._app.close()
+            self._app = None
+
     def _celery(self) -> Celery:
         if self._app is None:
             self._app = make_app(self._broker_url())

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from threadsworker import Client
 from threadsworker.sandbox import Sandbox
+from threadsworker.settings import load_settings
 
 ACCESS_TOKEN = "sandbox-access-token-7c1f0a52"
 GITHUB_TOKEN = "ghp_sandboxGithubToken0123456789abcdef"
@@ -78,6 +80,16 @@ class Installation:
             f"{done.stdout}\n{done.stderr}\n{self.logs()}"
         )
         return done
+
+    def client(self) -> Client:
+        """A client of the installation, in this process."""
+        prefix = "THREADSWORKER_"
+        given = {
+            name.removeprefix(prefix).lower(): value
+            for name, value in self.environment.items()
+            if name.startswith(prefix)
+        }
+        return Client(load_settings(**given))
 
     def json(self, *arguments: str, expect: int = 0, timeout: float = 120.0) -> Any:
         """What `threadsworker … --json` answers."""

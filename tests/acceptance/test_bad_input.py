@@ -101,6 +101,11 @@ def test_a_local_file_without_a_staging_repository_is_refused(idle: Installation
     [
         (["show", "nothing"], 4),
         (["cancel", "nothing"], 4),
+        (["retry", "nothing"], 4),
+        (["resolve", "nothing", "--give-up"], 4),
+        (["resolve", "nothing"], 2),
+        (["resolve", "nothing", "--give-up", "--not-published"], 2),
+        (["resolve", "nothing", "--published", "not-an-id"], 2),
         (["post", "x", "--account", "nobody"], 4),
         (["post", "x", "--no-such-option"], 2),
         (["frobnicate"], 2),

@@ -118,6 +118,7 @@ class World:
 
     def __exit__(self, *exception: object) -> None:
         self.sandbox.stop()
+        self.client.close()
         self.desk.engine.dispose()
 
     # Jobs

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -45,6 +45,20 @@ class Base:
         self._doorbell = Doorbell(self._broker_url)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
+
+    def close(self) -> None:
+        """Close the connections. The client may be used again; it makes new ones."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+        self._doorbell.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     def check_spool(self) -> None:
         """Write to the spool and read it back; raises what goes wrong."""

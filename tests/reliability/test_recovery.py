@@ -1,0 +1,77 @@
+"""A worker is killed, and others go on within seconds: with the settings as they come."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import psycopg
+import pytest
+
+from tests.acceptance.installation import Installation, installation
+from tests.services import PostgresServer, RedisServer, eventually
+from threadsworker.sandbox import Sandbox, SandboxOptions
+
+JOBS = 20
+#: Seconds, for 95 of 100 jobs.
+SOON = 30.0
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Meta takes its time, so that every job is waiting when the worker dies."""
+    with Sandbox(options=SandboxOptions(text_seconds=10_000)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def installed(
+    redis: RedisServer, postgres: PostgresServer, sandbox: Sandbox, tmp_path: Path
+) -> Iterator[Installation]:
+    with postgres.database() as database:
+        settings = {
+            "THREADSWORKER_BROKER_URL": redis.url,
+            "THREADSWORKER_DATABASE_URL": database,
+            "THREADSWORKER_DISPATCH_EVERY": "5",
+        }
+        with installation(tmp_path, sandbox, settings) as installed:
+            yield installed
+
+
+def rows(installed: Installation, what: str) -> dict[str, int]:
+    with psycopg.connect(installed.settings["THREADSWORKER_DATABASE_URL"]) as connection:
+        found = connection.execute(f"SELECT id, {what} FROM job").fetchall()
+    return {job_id: value for job_id, value in found}
+
+
+def test_after_kill_9_every_job_is_taken_up_again_within_seconds(installed: Installation) -> None:
+    # Given jobs that a worker waits with: it holds the messages, and nothing else knows of them
+    with installed.client() as client:
+        for number in range(JOBS):
+            client.enqueue(f"patience {number}")
+    eventually(lambda: all(epoch > 2 for epoch in rows(installed, "epoch").values()), timeout=60)
+
+    # When it is killed, with its children
+    worker = installed.processes[0]
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait(10)
+    killed = monotonic()
+    installed.start("worker")
+
+    # Then another worker has every one of them, in a new run, within seconds
+    recovered: dict[str, float] = {}
+
+    def all_recovered() -> bool:
+        runs, epochs = rows(installed, "run"), rows(installed, "epoch")
+        for job_id, run in runs.items():
+            if run > before[job_id] and epochs[job_id] > claimed[job_id]:
+                recovered.setdefault(job_id, monotonic() - killed)
+        return len(recovered) == JOBS
+
+    before, claimed = rows(installed, "run"), rows(installed, "epoch")
+    eventually(all_recovered, timeout=120)
+    times = sorted(recovered.values())
+    assert times[int(0.95 * JOBS) - 1] < SOON, times
