@@ -13,9 +13,12 @@ pieces is left out.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import accumulate, chain
+from typing import NamedTuple
 
 import regex
 
@@ -135,14 +138,29 @@ class Piece:
     final: bool
 
 
-@dataclass(frozen=True)
-class _Unit:
-    """A stretch that stays whole."""
+class _Unit(NamedTuple):
+    """A stretch that stays whole. There are as many as words: a tuple is made faster."""
 
     start: int
     end: int
     #: Of a cut behind it.
     level: Level
+
+
+class _Measure:
+    """`measure` of any stretch of one text, for a text that is measured again and again."""
+
+    def __init__(self, text: str) -> None:
+        costly = [] if text.isascii() else list(_COSTLY.finditer(text))
+        self._places = [found.start() for found in costly]
+        extra = (len(one.group().encode("utf-8", "surrogatepass")) - 1 for one in costly)
+        self._extra = [0, *accumulate(extra)]
+
+    def __call__(self, start: int, end: int) -> int:
+        if not self._places:
+            return end - start
+        before, behind = bisect_left(self._places, start), bisect_left(self._places, end)
+        return end - start + self._extra[behind] - self._extra[before]
 
 
 class Cutter:
@@ -155,6 +173,7 @@ class Cutter:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._measure = _Measure(text)
         self._parts = list(_parts(text))
         self._words: list[_Unit] = []
         self._next = 0
@@ -180,7 +199,7 @@ class Cutter:
         position = start = units[self._next].start
         while end < len(units):
             unit = units[end]
-            used += measure(self._text[position : unit.end])
+            used += self._measure(position, unit.end)
             position = unit.end
             if used > room:
                 break
@@ -225,23 +244,23 @@ def _parts(text: str) -> Iterator[tuple[int, int]]:
 
 def _words(text: str, start: int, end: int) -> Iterator[_Unit]:
     """The words of the stretch; those of continuous scripts cluster by cluster."""
-    found = list(_WORD.finditer(text, start, end))
-    for index, word in enumerate(found):
-        following = found[index + 1].start() if index + 1 < len(found) else end
-        level = _level(word.group()[-8:], text[word.end() : following])
-        unit = _Unit(word.start(), word.end(), level)
-        if _HAS_CONTINUOUS.search(word.group()):
+    spans = [found.span() for found in _WORD.finditer(text, start, end)]
+    following_of = chain((first for first, _ in spans[1:]), [end])
+    for (first, last), following in zip(spans, following_of, strict=False):
+        word = text[first:last]
+        unit = _Unit(first, last, _level(word, text[last:following]))
+        if not word.isascii() and _HAS_CONTINUOUS.search(word):
             yield from _clusters(text, unit, every=False)
         else:
             yield unit
 
 
-def _level(tail: str, gap: str) -> Level:
-    if gap.count("\n") > 1:
-        return Level.PARAGRAPH
+def _level(word: str, gap: str) -> Level:
     if "\n" in gap:
-        return Level.LINE
-    return Level.SENTENCE if _SENTENCE_END.search(tail) else Level.WORD
+        return Level.PARAGRAPH if gap.count("\n") > 1 else Level.LINE
+    # Most words end with a letter.
+    ends = not word[-1].isalnum() and _SENTENCE_END.search(word[-8:]) is not None
+    return Level.SENTENCE if ends else Level.WORD
 
 
 def _clusters(text: str, word: _Unit, *, every: bool = True) -> Iterator[_Unit]:

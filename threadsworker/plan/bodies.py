@@ -50,11 +50,13 @@ def bodies(post: Post) -> list[Body]:
         if not text.strip():
             # Nothing but tags: they are the text.
             text, tags = post.text, []
+    if not post.numbering:
+        return _deal(post, text, tags, number_room=0)
     digits = 1
     while True:
-        dealt = _deal(post, text, tags, number_room=_number_room(post, digits))
+        dealt = _deal(post, text, tags, number_room=_number_room(digits))
         if len(str(len(dealt))) <= digits:
-            return _numbered(post, dealt)
+            return _numbered(dealt)
         digits = len(str(len(dealt)))
 
 
@@ -137,12 +139,12 @@ def _with_hash(tag: str) -> str:
     return tag if tag.startswith("#") else f"#{tag}"
 
 
-def _number_room(post: Post, digits: int) -> int:
-    return 2 + 2 * digits if post.numbering else 0
+def _number_room(digits: int) -> int:
+    return 2 + 2 * digits
 
 
-def _numbered(post: Post, dealt: list[Body]) -> list[Body]:
-    if not post.numbering or len(dealt) == 1:
+def _numbered(dealt: list[Body]) -> list[Body]:
+    if len(dealt) == 1:
         return dealt
     return [
         Body(f"{one.text}\n{n}/{len(dealt)}", start=one.start, end=one.end, lead=one.lead)

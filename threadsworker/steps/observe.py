@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from threadsworker.errors import NotReady
 from threadsworker.job import (
+    RECHECK,
     Done,
     Failed,
     Outcome,
+    Review,
     SegmentState,
     Trouble,
     Wait,
@@ -25,6 +27,11 @@ from threadsworker.threads_api import ContainerStatus, StatusCode, ThreadsApi
 
 #: How long Meta may not know a container that it has just made.
 UNKNOWN_FOR = timedelta(minutes=5)
+#: How long a container may be unknown to Meta after a publish until a person is asked: a
+#: living one would have expired long before.
+NOT_FOUND_FOR = timedelta(hours=26)
+#: What a person does about a publish in doubt.
+LOOK = "Look into the Threads app whether the post is there, then `threadsworker resolve` the job."
 #: Words of Meta's that mean: the media will never do. Its own spelling is the first.
 #: Source: page "troubleshooting" (2026-04-21).
 DEFECTS = frozenset(
@@ -79,13 +86,17 @@ def bury(
     """
     assert container.id is not None
     with desk.transaction() as session:
-        if containers.bury(session, claim, container.id, death=death, dead=dead):
+        buried = containers.bury(session, claim, container.id, death=death, dead=dead)
+        if buried:
             segments.move(
                 session,
                 container.segment_id,
                 source=REBUILD,
                 to=SegmentState.READY_TO_CREATE,
             )
+    if not buried:
+        # A publish of it may have happened after all: look again from the start.
+        return Wait(delay=timedelta(seconds=1), reason=WaitReason.IN_DOUBT, rewind=True)
     return Wait(
         delay=timedelta(seconds=1),
         reason=WaitReason.PROCESSING,
@@ -112,4 +123,32 @@ def _not_known(desk: Desk, claim: Claim, container: ContainerRow) -> Outcome:
         age = clock(session) - container.created_at
     if age < UNKNOWN_FOR:
         return Wait(delay=timedelta(seconds=1), reason=WaitReason.PROCESSING)
+    if not desk.settings.sole_attempt_rule:
+        # The database may have forgotten a publish of it.
+        return unknown(desk, since=container.created_at)
     return bury(desk, claim, container, death="NOT_FOUND")
+
+
+def unknown(desk: Desk, *, since: datetime) -> Outcome:
+    """
+    A container that may have been published, `since` then, and that Meta does not know.
+
+    That is no proof of death: only PUBLISHED, EXPIRED or ERROR decides.
+    """
+    with desk.reading() as session:
+        age = clock(session) - since
+    if age < NOT_FOUND_FOR:
+        return Wait(delay=patience(age), reason=WaitReason.IN_DOUBT)
+    return Review(
+        Trouble(
+            code="in_doubt_not_found",
+            message="a publish was sent and Meta no longer knows its container",
+            advice=LOOK,
+        ),
+        recheck=RECHECK,
+    )
+
+
+def patience(age: timedelta) -> timedelta:
+    """Between two looks at something that may take a day: from a minute to an hour."""
+    return min(max(age / 10, timedelta(minutes=1)), timedelta(hours=1))

@@ -22,6 +22,7 @@ from threadsworker.errors import (
     ApiError,
     ClaimLost,
     NeverSent,
+    NoAnswer,
     NotReady,
     OutcomeUnknown,
     TokenRejected,
@@ -39,7 +40,7 @@ from threadsworker.job import (
 )
 from threadsworker.post import MediaKind
 from threadsworker.steps.desk import Desk
-from threadsworker.steps.observe import bury, observe
+from threadsworker.steps.observe import bury, observe, patience
 from threadsworker.steps.read_back import read_back
 from threadsworker.steps.settle import settle
 from threadsworker.steps.troubles import lag, outcome_of, trouble_of
@@ -75,9 +76,11 @@ def publish(desk: Desk, claim: Claim, index: int) -> Outcome:
     if work.container is None:
         return Wait(delay=desk.settings.dispatch_every, reason=WaitReason.BACKOFF, rewind=True)
     if _is_in_doubt(desk, work):
-        outcome = settle(desk, claim, api, work)
+        outcome = _settled(desk, claim, api, work)
     else:
         outcome = observe(desk, claim, api, work.container)
+        if isinstance(outcome, Done):
+            _clear_of_doubt(desk, claim, work)
     if not isinstance(outcome, Done):
         return outcome
     work, _ = load(desk, claim, index)
@@ -93,6 +96,32 @@ def _is_in_doubt(desk: Desk, work: Work) -> bool:
     states = {attempt.state for attempt in work.attempts}
     proof = HARMLESS if desk.settings.sole_attempt_rule else {AttemptState.NOT_SENT}
     return not states <= proof
+
+
+def _settled(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
+    """While a publish is in doubt nothing fails the job: the post may be live."""
+    try:
+        return settle(desk, claim, api, work)
+    except (ApiError, NoAnswer) as error:
+        outcome = outcome_of(error, tries=claim.tries, dice=desk.dice)
+    if isinstance(outcome, Failed):
+        pause = patience(timedelta(0))
+        return Wait(delay=pause, reason=WaitReason.IN_DOUBT, trouble=outcome.trouble)
+    return outcome
+
+
+def _clear_of_doubt(desk: Desk, claim: Claim, work: Work) -> None:
+    """
+    publishing | in_doubt → publishable: no publish of this container is in doubt.
+
+    A worker that was away may have told of a publish of the container before it.
+    """
+    doubtful = [SegmentState.PUBLISHING, SegmentState.IN_DOUBT]
+    if work.row.state not in doubtful:
+        return
+    with desk.transaction() as session:
+        jobs.check(session, claim)
+        segments.move(session, work.row.id, source=doubtful, to=SegmentState.PUBLISHABLE)
 
 
 def _rest(desk: Desk, work: Work) -> Outcome | None:
@@ -252,6 +281,9 @@ def _not_known_yet(desk: Desk, claim: Claim, work: Work, error: NotReady) -> Out
     pause = lag(now - first_sent, FINISHED_LAG)
     if pause is not None:
         return Wait(delay=pause, reason=WaitReason.PROCESSING)
+    if _is_in_doubt(desk, work):
+        # This send was refused, another one may not have been: its status will tell.
+        return Wait(delay=patience(now - first_sent), reason=WaitReason.IN_DOUBT)
     if abandoned >= MOST_ABANDONED:
         return Failed(trouble_of(error))
     assert work.container is not None

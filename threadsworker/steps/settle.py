@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from threadsworker.errors import NotReady
+from threadsworker.errors import NotReady, RequestRefused
 from threadsworker.job import (
     HARMLESS,
     RECHECK,
@@ -27,7 +27,7 @@ from threadsworker.job import (
 )
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.matching import look_alikes
-from threadsworker.steps.observe import bury
+from threadsworker.steps.observe import LOOK, bury, patience, unknown
 from threadsworker.steps.troubles import lag
 from threadsworker.steps.work import Work
 from threadsworker.store import containers, events, segments
@@ -37,17 +37,12 @@ from threadsworker.threads_api import StatusCode, ThreadsApi
 
 #: Unanswered sends of one container; after these a person is asked.
 MOST_ATTEMPTS = 3
-#: How long a container may be unknown to Meta after a publish until a person is asked: a
-#: living one would have expired long before.
-NOT_FOUND_FOR = timedelta(hours=26)
 #: Seconds to the next look into the listings for a post that is live: 15 minutes in all.
 LISTING_LAG = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 400.0)
 #: Clocks differ: a post may carry a time from before we sent it.
 CLOCK_SLACK = timedelta(seconds=120)
 #: The death of a container that read ERROR after a publish of it.
 ERROR_AFTER_PUBLISH = "ERROR_AFTER_PUBLISH"
-
-_LOOK = "Look into the Threads app whether the post is there, then `threadsworker resolve` the job."
 
 
 def settle(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
@@ -59,8 +54,8 @@ def settle(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
     first_sent, last_sent = times[0] - CLOCK_SLACK, times[-1]
     try:
         status = api.container_status(container.threads_id)
-    except NotReady:
-        return _not_found(desk, last_sent)
+    except (NotReady, RequestRefused):
+        return unknown(desk, since=last_sent)
     with desk.transaction() as session:
         now = clock(session)
         containers.observed(session, container.id, status=status.status, now=now)
@@ -87,7 +82,7 @@ def _did_not_happen(desk: Desk, work: Work, *, age: timedelta) -> Outcome:
     """The quiet period is over and the container still reads FINISHED: it may be sent again."""
     if desk.settings.republish_same_container == "never":
         # PUBLISHED or EXPIRED will tell, within a day.
-        return Wait(delay=_patience(age), reason=WaitReason.IN_DOUBT)
+        return Wait(delay=patience(age), reason=WaitReason.IN_DOUBT)
     unanswered = [a for a in work.attempts if a.state not in HARMLESS]
     if len(unanswered) >= MOST_ATTEMPTS:
         return Review(
@@ -95,7 +90,7 @@ def _did_not_happen(desk: Desk, work: Work, *, age: timedelta) -> Outcome:
                 code="in_doubt",
                 message=f"{len(unanswered)} publishes of segment {work.row.index} were sent "
                 "and none took effect or was refused",
-                advice=_LOOK,
+                advice=LOOK,
             ),
             recheck=RECHECK,
         )
@@ -111,27 +106,6 @@ def _did_not_happen(desk: Desk, work: Work, *, age: timedelta) -> Outcome:
     return Done()
 
 
-def _patience(age: timedelta) -> timedelta:
-    """From every minute to every hour."""
-    return min(max(age / 10, timedelta(minutes=1)), timedelta(hours=1))
-
-
-def _not_found(desk: Desk, sent_at: datetime) -> Outcome:
-    """ "Not found" is no proof of death: only PUBLISHED, EXPIRED or ERROR decides."""
-    with desk.reading() as session:
-        age = clock(session) - sent_at
-    if age < NOT_FOUND_FOR:
-        return Wait(delay=_patience(age), reason=WaitReason.IN_DOUBT)
-    return Review(
-        Trouble(
-            code="in_doubt_not_found",
-            message="a publish was sent and Meta no longer knows its container",
-            advice=_LOOK,
-        ),
-        recheck=RECHECK,
-    )
-
-
 def _error_after_publish(
     desk: Desk, claim: Claim, api: ThreadsApi, work: Work, *, since: datetime
 ) -> Outcome:
@@ -141,7 +115,7 @@ def _error_after_publish(
             Trouble(
                 code="error_but_live",
                 message="the container reads ERROR, and a post like it is live",
-                advice=_LOOK,
+                advice=LOOK,
             )
         )
     with desk.reading() as session:
@@ -152,7 +126,7 @@ def _error_after_publish(
                 code="error_after_publish",
                 message=f"two containers of segment {work.row.index} read ERROR after they were "
                 "published",
-                advice=_LOOK,
+                advice=LOOK,
             )
         )
     assert work.container is not None

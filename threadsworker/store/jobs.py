@@ -35,6 +35,7 @@ class Claim:
     """One worker's hold on a job. `epoch` is the fencing token."""
 
     job_id: str
+    worker: str
     account_id: str
     run: int
     epoch: int
@@ -115,7 +116,13 @@ def claim(
         return None
     account_id, epoch, claims, tries = taken
     return Claim(
-        job_id=job_id, account_id=account_id, run=run, epoch=epoch, claims=claims, tries=tries
+        job_id=job_id,
+        worker=worker,
+        account_id=account_id,
+        run=run,
+        epoch=epoch,
+        claims=claims,
+        tries=tries,
     )
 
 
@@ -282,6 +289,8 @@ def _held(claim: Claim) -> tuple[Any, ...]:
         col(JobRow.id) == claim.job_id,
         col(JobRow.state) == JobState.PUBLISHING,
         col(JobRow.epoch) == claim.epoch,
+        # After a failover that lost a claim, two may have the same epoch.
+        col(JobRow.claimed_by) == claim.worker,
     )
 
 
