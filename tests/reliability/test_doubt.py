@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import text
 
 from tests.reliability.virtual_world import ACCESS_TOKEN, World, fast_folder
 from threadsworker import NotPossible
@@ -34,8 +35,8 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield world
 
 
-def enqueue(world: World, text: str = THREAD, **options: Any) -> str:
-    return world.client.enqueue(text, **options).id
+def enqueue(world: World, post: str = THREAD, **options: Any) -> str:
+    return world.client.enqueue(post, **options).id
 
 
 def job(world: World, job_id: str) -> Job:
@@ -90,6 +91,63 @@ def test_a_publish_that_did_not_happen_is_repeated_after_the_quiet_period(world:
     ]
 
 
+def test_an_attempt_is_written_down_before_it_is_sent(world: World) -> None:
+    written: list[tuple[str, int]] = []
+
+    def look(request: Request) -> None:
+        rows = world.rows("SELECT threads_id FROM attempt JOIN container c ON c.id = container_id")
+        ids = [row[0] for row in rows]
+        written.append((request.parameters["creation_id"], len(ids)))
+        assert request.parameters["creation_id"] in ids
+
+    world.sandbox.plan_fault({"match": LOST["match"], "times": 3}, on_hit=look)
+    is_published_once(world, done(world))
+    assert [count for _, count in written] == [1, 2, 3]
+
+
+def test_a_refusal_of_a_second_send_proves_nothing_about_the_first(world: World) -> None:
+    """It was published, and for a while Meta says FINISHED and refuses to publish it again."""
+    world.sandbox.set_options(status_lag=900)
+    world.sandbox.plan_fault(LOST)
+    is_published_once(world, done(world))
+    assert ("refused",) in world.rows("SELECT state FROM attempt")
+
+
+def test_a_database_that_forgot_a_publish_is_reminded_by_the_container(world: World) -> None:
+    """As after a failover that lost the last commits."""
+
+    def forget(_: Request) -> None:
+        with world.desk.transaction() as session:
+            session.execute(text("DELETE FROM quota_use"))
+            session.execute(text("DELETE FROM attempt"))
+            session.execute(
+                text("UPDATE segment SET state = 'publishable' WHERE state = 'publishing'")
+            )
+
+    world.sandbox.plan_fault(LOST, on_hit=forget)
+    is_published_once(world, done(world))
+
+
+def test_without_the_sole_attempt_rule_nothing_is_given_up_for_a_refusal(tmp_path: Path) -> None:
+    with World(fast_folder(tmp_path), sole_attempt_rule=False) as world:
+        refused = {"match": LOST["match"], "act": False, "answer": NOT_FOUND, "times": 12}
+        world.sandbox.plan_fault(refused)
+        is_published_once(world, done(world))
+        assert world.rows("SELECT count(*) FROM container WHERE NOT live") == [(0,)]
+
+
+def test_a_refused_question_while_in_doubt_fails_nothing(world: World) -> None:
+    world.sandbox.plan_fault(LOST)
+    world.sandbox.plan_fault(
+        {
+            "match": {"path_regex": "/me/threads$", "method": "GET"},
+            "act": False,
+            "answer": {"status": 403, "body": {"error": {"message": "no", "code": 10}}},
+        }
+    )
+    is_published_once(world, done(world))
+
+
 def test_where_a_container_is_never_sent_twice_it_is_left_to_expire(tmp_path: Path) -> None:
     with World(fast_folder(tmp_path), republish_same_container="never") as world:
         world.sandbox.plan_fault(NOT_ACTED)
@@ -112,6 +170,13 @@ def test_three_unanswered_publishes_are_for_a_person_and_for_time(world: World) 
         world.upkeep()
         world.run()
     is_published_once(world, job_id)
+
+
+def done(world: World) -> str:
+    """A thread, run to its end."""
+    job_id = enqueue(world)
+    world.run()
+    return job_id
 
 
 def hide_listings(world: World, *, hours: float) -> None:
@@ -330,8 +395,6 @@ def test_a_parent_that_is_deleted_under_the_thread_is_for_a_person(world: World)
 def test_a_job_that_breaks_every_worker_is_taken_out_of_their_way(world: World) -> None:
     job_id = enqueue(world)
     with world.desk.transaction() as session:
-        from sqlalchemy import text
-
         session.execute(text("""UPDATE segment SET options = '{"poll": 1}' WHERE "index" = 0"""))
     world.run()
     in_review(world, job_id, "poison")

@@ -138,6 +138,8 @@ class World:
     def _send(
         self, name: str, job_id: str, run: int, index: int | None, rest: list[str], delay: float = 0
     ) -> None:
+        # No wait that is a message is longer than this.
+        assert delay <= self.settings.max_countdown.total_seconds()
         due = self.clock.seconds + delay
         heapq.heappush(
             self.messages,
@@ -246,6 +248,8 @@ def quick(**changes: Any) -> SandboxOptions:
         image_seconds=0,
         carousel_seconds=0,
         video_seconds=0,
+        # What no branch leads to any more is gone: nobody may need it then.
+        raw_serves_unreachable=False,
         github_writes_per_minute=None,
         github_writes_per_hour=None,
         seed=1,

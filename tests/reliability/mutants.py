@@ -1,0 +1,150 @@
+"""
+Shortcuts that double, lose or misplace posts, as patches to the code, and the tests that see it.
+
+A reliability test that no shortcut fails proves nothing. Each of these was a temptation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DOUBT = "tests/reliability/test_doubt.py::test_"
+STORE = "tests/integration/test_store.py::test_"
+HTTP = "tests/integration/test_http.py"
+PUBLISH = "threadsworker/steps/publish.py"
+SETTLE = "threadsworker/steps/settle.py"
+CONTAINERS = "threadsworker/store/containers.py"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """In `file`, `right` becomes `wrong`; then `test` must fail."""
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+    test: str
+    #: The same once more, where two walls stand behind each other: file, right, wrong.
+    also: tuple[str, str, str] | None = None
+
+
+MUTANTS = [
+    Mutant(
+        "no intent",
+        PUBLISH,
+        "    containers.authorise(\n",
+        "    (lambda *a, **k: None)(\n",
+        DOUBT + "an_attempt_is_written_down_before_it_is_sent",
+    ),
+    Mutant(
+        "intent after the send",
+        PUBLISH,
+        "    attempt_id = secrets.token_hex(16)\n    try:\n",
+        "    attempt_id = secrets.token_hex(16)\n"
+        "    assert work.container is not None\n"
+        "    desk.threads(load(desk, claim, work.row.index)[1])"
+        ".publish_container(work.container.threads_id)\n"
+        "    try:\n",
+        DOUBT + "an_attempt_is_written_down_before_it_is_sent",
+    ),
+    Mutant(
+        "a new container where Meta does not know the old one",
+        SETTLE,
+        "        return unknown(desk, since=last_sent)\n",
+        '        return bury(desk, claim, container, death="NOT_FOUND", dead=True)\n',
+        DOUBT + "a_container_that_meta_no_longer_knows_is_no_proof_of_anything",
+    ),
+    Mutant(
+        "a new container for any refusal",
+        PUBLISH,
+        "    if _is_in_doubt(desk, work):\n        # This",
+        "    if False:\n        # This",
+        DOUBT + "a_refusal_of_a_second_send_proves_nothing_about_the_first",
+        also=(CONTAINERS, "    if not dead and any(", "    if False and any("),
+    ),
+    Mutant(
+        "the HTTP library repeats",
+        "threadsworker/http.py",
+        "max_retries=Retry(0, read=False, redirect=False)",
+        "max_retries=Retry(2, allowed_methods=None)",
+        HTTP,
+    ),
+    Mutant(
+        "a second live container",
+        "threadsworker/store/migrations/versions/0001_the_first_schema.py",
+        '            ["segment_id", "item"],\n            unique=True,',
+        '            ["segment_id", "item"],\n            unique=False,',
+        STORE + "a_segment_has_one_live_container",
+    ),
+    Mutant(
+        "a container is given up without the claim",
+        CONTAINERS,
+        "    jobs.check(session, claim)\n    if not dead",
+        "    if not dead",
+        STORE + "a_stale_worker_cannot_give_a_container_up",
+    ),
+    Mutant(
+        "the newest post of the listing is ours",
+        SETTLE,
+        "    if len(found) == 1:\n",
+        "    if found:\n",
+        DOUBT + "a_twin_posted_by_hand_is_never_taken_for_ours",
+    ),
+    Mutant(
+        "files are taken away before Meta has fetched them",
+        "threadsworker/steps/upload.py",
+        "    placed = staging.stage(claim.job_id, files)\n",
+        "    placed = staging.stage(claim.job_id, files)\n    staging.unstage(claim.job_id)\n",
+        "tests/reliability/test_fault_matrix.py::test_undisturbed_a_thread_is_live_at_once",
+    ),
+    Mutant(
+        "an attempt takes nothing from the quota",
+        CONTAINERS,
+        "    session.add(QuotaUseRow(",
+        "    (lambda row: None)(QuotaUseRow(",
+        STORE + "an_attempt_is_on_record_with_its_quota_and_is_settled_once",
+    ),
+    Mutant(
+        "the thread goes on below a detached reply",
+        "threadsworker/steps/read_back.py",
+        "    if work.row.reply_to is not None and",
+        "    if work.row.reply_to is None and",
+        DOUBT + "a_reply_in_the_wrong_place_stops_the_thread",
+    ),
+    Mutant(
+        "long waits in the broker",
+        "threadsworker/steps/take.py",
+        "or wait.delay > desk.settings.max_countdown",
+        "or wait.delay > desk.settings.max_countdown * 1000",
+        DOUBT + "a_container_that_meta_no_longer_knows_is_no_proof_of_anything",
+    ),
+    Mutant(
+        "no quiet period",
+        SETTLE,
+        "    quiet_until = last_sent + desk.settings.quiet_period\n",
+        "    quiet_until = last_sent\n",
+        DOUBT + "a_publish_that_did_not_happen_is_repeated_after_the_quiet_period",
+    ),
+    Mutant(
+        "the status is not read before the publish",
+        PUBLISH,
+        "        outcome = observe(desk, claim, api, work.container)\n",
+        "        outcome = Done()\n",
+        DOUBT + "a_database_that_forgot_a_publish_is_reminded_by_the_container",
+    ),
+    Mutant(
+        "a stale worker's facts are thrown away",
+        "threadsworker/store/segments.py",
+        "            col(SegmentRow.media_id).is_(None),\n",
+        "            col(SegmentRow.media_id).is_not(None),\n",
+        STORE + "a_stale_worker_decides_nothing_but_its_facts_are_kept",
+    ),
+    Mutant(
+        "a lost answer fails the job",
+        PUBLISH,
+        "    if isinstance(outcome, Failed):\n        pause = patience",
+        "    if False:\n        pause = patience",
+        DOUBT + "a_refused_question_while_in_doubt_fails_nothing",
+    ),
+]
