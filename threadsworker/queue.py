@@ -13,7 +13,7 @@ from typing import Any
 
 from celery import Celery, chain
 from celery.canvas import Signature
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 
 from threadsworker.settings import VISIBILITY_TIMEOUT
 
@@ -92,6 +92,17 @@ def segment_chain(app: Celery, job_id: str, run: int, index: int) -> Signature:
 def cleanup(app: Celery, job_id: str, run: int) -> Signature:
     """Cleaning up alone: for a job that has failed."""
     return _message(app, CLEANUP, job_id, run)
+
+
+def backlog(app: Celery) -> int:
+    """How many messages of jobs wait for a worker."""
+    with app.connection_for_read() as connection:
+        try:
+            declared = connection.default_channel.queue_declare(STEPS_QUEUE, passive=True)
+        except ChannelError:
+            # An empty queue is none, to Redis.
+            return 0
+        return int(declared.message_count)
 
 
 def _segment_steps(app: Celery, job_id: str, run: int, index: int) -> list[Signature]:

@@ -65,6 +65,26 @@ def test_two_workers_and_two_beats_share_a_home_and_publish_once(
     assert "Traceback" not in logs, logs
 
 
+def test_a_long_queue_is_waited_for_and_not_rung_for_again(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Or the messages in it would be stale by the time that they reach its head."""
+    settings = {"THREADSWORKER_LEASE": "3"}
+    slow = [("worker", "--pool=solo"), ("beat",)]
+    with installation(tmp_path, sandbox, settings, processes=[]) as installed:
+        with installed.client() as client:
+            jobs = [client.enqueue(f"one of many, {number}").id for number in range(80)]
+            for arguments in slow:
+                installed.start(*arguments)
+            ended = [client.wait(job, timeout=120) for job in jobs]
+    assert {job.state for job in ended} == {"published"}
+    # Each is dispatched once, since there was no broker when it was enqueued.
+    again = sum(job.run - 2 for job in ended)
+    assert again < len(jobs) / 2, f"{again} restarts"
+    texts = [post.text for post in sandbox.posts() if post.text.startswith("one of many")]
+    assert len(texts) == len(set(texts)) == len(jobs)
+
+
 def test_a_post_waits_for_a_worker(sandbox: Sandbox, tmp_path: Path) -> None:
     with installation(tmp_path, sandbox, {}, processes=[]) as installed:
         posted = installed.run("post", "early", "--json")

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from sqlalchemy.exc import OperationalError
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from threadsworker.steps.desk import Desk
 from threadsworker.store import schema
 
+#: Seconds that a starting worker waits for its database, as it does for its broker.
+DATABASE_PATIENCE = 120.0
 
+
+@retry(
+    retry=retry_if_exception_type(OperationalError),
+    stop=stop_after_delay(DATABASE_PATIENCE),
+    wait=wait_fixed(1.0),
+    reraise=True,
+)
 def prepare(desk: Desk) -> None:
     """
     Home, schema and key are there.

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Concatenate, ParamSpec
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+
 from threadsworker.errors import ClaimLost, ThreadsWorkerError
 from threadsworker.job import (
     POISON_CLAIMS,
@@ -40,6 +42,8 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 Step = Callable[Concatenate[Desk, Claim, P], Outcome]
 
+#: How long a message waits for a database that does not answer.
+DATABASE_GAP = timedelta(seconds=2)
 #: Reasons that outlast a message: such a job is parked, whatever the delay.
 _ALWAYS_PARKED = frozenset(
     {
@@ -90,15 +94,11 @@ def take(
     What the services answer never raises here: it becomes an outcome, and the outcome becomes
     rows.
     """
-    with desk.transaction() as session:
-        claim = jobs.claim(
-            session,
-            job_id,
-            run=run,
-            worker=desk.worker,
-            lease=desk.settings.lease,
-            now=clock(session),
-        )
+    try:
+        claim = _claim(desk, job_id, run)
+    except (OperationalError, InterfaceError):
+        logger.warning("Job %s: the database does not answer; its message comes back", job_id)
+        return Again(DATABASE_GAP)
     if claim is None:
         logger.debug("Job %s is not there for run %s: skipped", job_id, run)
         return Stop()
@@ -112,6 +112,18 @@ def take(
     except Exception:
         _let_go(desk, claim)
         raise
+
+
+def _claim(desk: Desk, job_id: str, run: int) -> Claim | None:
+    with desk.transaction() as session:
+        return jobs.claim(
+            session,
+            job_id,
+            run=run,
+            worker=desk.worker,
+            lease=desk.settings.lease,
+            now=clock(session),
+        )
 
 
 def _outcome(desk: Desk, step: Step[P], claim: Claim, *args: P.args, **kwargs: P.kwargs) -> Outcome:

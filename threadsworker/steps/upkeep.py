@@ -18,22 +18,36 @@ logger = logging.getLogger(__name__)
 
 #: Most jobs started in one go; the rest follow the next time.
 BATCH = 100
+#: Waiting messages up to which the queue counts as empty.
+FEW = 10
 
 
-def dispatch_due(desk: Desk) -> list[Start]:
-    """Jobs whose time has come, each with a new run: ring for these."""
+def dispatch_due(desk: Desk, *, backlog: int = 0) -> list[Start]:
+    """
+    Jobs whose time has come, each with a new run: ring for these.
+
+    `backlog` is how many messages wait for a worker.
+    """
     with desk.transaction() as session:
-        return runs.dispatch(session, silence=desk.settings.lease, now=clock(session), limit=BATCH)
+        return runs.dispatch(
+            session,
+            silence=desk.settings.lease,
+            now=clock(session),
+            limit=BATCH,
+            busy=backlog > FEW,
+        )
 
 
-def rescue_stalled(desk: Desk) -> list[Start]:
+def rescue_stalled(desk: Desk, *, backlog: int = 0) -> list[Start]:
     """Jobs whose worker or message was lost, each with a new run: ring for these."""
     with desk.transaction() as session:
         now = clock(session)
         dead = workers.silent(session, since=now - MISSED_BEATS * beat_every(desk.settings))
         if dead:
             runs.orphan(session, dead, now=now)
-        rescued = runs.rescue(session, silence=desk.settings.lease, now=now, limit=BATCH)
+        rescued = runs.rescue(
+            session, silence=desk.settings.lease, now=now, limit=BATCH, busy=backlog > FEW
+        )
     for worker in dead:
         logger.warning("Worker %s fell silent: what it had in hand is taken from it", worker)
     for start in rescued:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_
+from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select, update
 
 from threadsworker.job import JobState
@@ -33,18 +33,27 @@ class Start:
     index: int | None
 
 
-def dispatch(session: Session, *, silence: timedelta, now: datetime, limit: int) -> list[Start]:
+#: After this a message counts as lost although the queue is long.
+LONG_SILENCE = timedelta(minutes=15)
+
+
+def dispatch(
+    session: Session, *, silence: timedelta, now: datetime, limit: int, busy: bool = False
+) -> list[Start]:
     """
     scheduled | waiting | queued | needs_review, due → queued, with a new run; oldest first.
 
     A queued job is due when its chain was sent and nobody began it: the message was lost,
-    or never sent. One that needs a person is due when time may have told.
+    or never sent. One that needs a person is due when time may have told. While the queue is
+    `busy` a message that nobody took is more likely waiting in it than lost.
     """
     states = [JobState.SCHEDULED, JobState.WAITING, JobState.QUEUED, JobState.NEEDS_REVIEW]
-    return _restart(session, states, "dispatched", silence=silence, now=now, limit=limit)
+    return _restart(session, states, "dispatched", silence=silence, now=now, limit=limit, busy=busy)
 
 
-def rescue(session: Session, *, silence: timedelta, now: datetime, limit: int) -> list[Start]:
+def rescue(
+    session: Session, *, silence: timedelta, now: datetime, limit: int, busy: bool = False
+) -> list[Start]:
     """
     publishing, silent → queued, with a new run; oldest first.
 
@@ -52,7 +61,7 @@ def rescue(session: Session, *, silence: timedelta, now: datetime, limit: int) -
     only slow, its epoch is stale from the next claim on, and its decisions are refused.
     """
     states = [JobState.PUBLISHING]
-    return _restart(session, states, "rescued", silence=silence, now=now, limit=limit)
+    return _restart(session, states, "rescued", silence=silence, now=now, limit=limit, busy=busy)
 
 
 def _restart(
@@ -63,8 +72,14 @@ def _restart(
     silence: timedelta,
     now: datetime,
     limit: int,
+    busy: bool,
 ) -> list[Start]:
     due = and_(col(JobRow.state).in_(states), col(JobRow.wake_at) <= now)
+    if busy:
+        # A new run makes the message that waits stale, and its own goes to the end of the
+        # queue: done too often, nothing but stale messages would reach its head.
+        long_ago = now - max(LONG_SILENCE, silence)
+        due = and_(due, or_(col(JobRow.overdue_at).is_(None), col(JobRow.overdue_at) < long_ago))
     # Apart from the UPDATE, so that it is taken once, and locks no more than `limit` rows.
     oldest = (
         select(JobRow.id)
@@ -104,7 +119,7 @@ def unheard(session: Session, job_id: str, *, run: int, now: datetime) -> None:
             col(JobRow.run) == run,
             col(JobRow.state) == JobState.QUEUED,
         )
-        .values(wake_at=now)
+        .values(wake_at=now, overdue_at=None)
     )
 
 
@@ -166,5 +181,5 @@ def orphan(session: Session, workers: Sequence[str], *, now: datetime) -> None:
     session.exec(
         update(JobRow)
         .where(col(JobRow.overdue_at).is_not(None), col(JobRow.wake_at) > col(JobRow.overdue_at))
-        .values(wake_at=JobRow.overdue_at, overdue_at=None)
+        .values(wake_at=JobRow.overdue_at)
     )

@@ -42,7 +42,11 @@ def submit(
     silence: timedelta,
     now: datetime,
 ) -> JobRow:
-    """nothing → queued: the rows of a new job and its segments. The row is the truth."""
+    """
+    nothing → queued: the rows of a new job and its segments. The row is the truth.
+
+    `silence` is how long the caller's message may be under way; none if nobody sends one.
+    """
     due = jobs.under_way(now, silence)
     job = JobRow(
         id=secrets.token_hex(10),
@@ -53,7 +57,7 @@ def submit(
         reply_to=reply_to,
         created_at=now,
         wake_at=due["wake_at"],
-        overdue_at=due["overdue_at"],
+        overdue_at=due["overdue_at"] if silence else None,
     )
     session.add(job)
     session.flush()
