@@ -71,12 +71,14 @@ def test_a_long_queue_is_waited_for_and_not_rung_for_again(
     """Or the messages in it would be stale by the time that they reach its head."""
     settings = {"THREADSWORKER_LEASE": "3"}
     slow = [("worker", "--pool=solo"), ("beat",)]
-    with installation(tmp_path, sandbox, settings, processes=[]) as installed:
-        with installed.client() as client:
-            jobs = [client.enqueue(f"one of many, {number}").id for number in range(80)]
-            for arguments in slow:
-                installed.start(*arguments)
-            ended = [client.wait(job, timeout=120) for job in jobs]
+    with (
+        installation(tmp_path, sandbox, settings, processes=[]) as installed,
+        installed.client() as client,
+    ):
+        jobs = [client.enqueue(f"one of many, {number}").id for number in range(80)]
+        for arguments in slow:
+            installed.start(*arguments)
+        ended = [client.wait(job, timeout=120) for job in jobs]
     assert {job.state for job in ended} == {"published"}
     # Each is dispatched once, since there was no broker when it was enqueued.
     again = sum(job.run - 2 for job in ended)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 DOUBT = "tests/reliability/test_doubt.py::test_"
+REVIEW = "tests/reliability/test_reviews.py::test_"
 STORE = "tests/integration/test_store.py::test_"
 HTTP = "tests/integration/test_http.py"
 PUBLISH = "threadsworker/steps/publish.py"
@@ -89,7 +90,7 @@ MUTANTS = [
         SETTLE,
         "    if len(found) == 1:\n",
         "    if found:\n",
-        DOUBT + "a_twin_posted_by_hand_is_never_taken_for_ours",
+        REVIEW + "a_twin_posted_by_hand_is_never_taken_for_ours",
     ),
     Mutant(
         "files are taken away before Meta has fetched them",
@@ -110,7 +111,7 @@ MUTANTS = [
         "threadsworker/steps/read_back.py",
         "    if work.row.reply_to is not None and",
         "    if work.row.reply_to is None and",
-        DOUBT + "a_reply_in_the_wrong_place_stops_the_thread",
+        REVIEW + "a_reply_in_the_wrong_place_stops_the_thread",
     ),
     Mutant(
         "long waits in the broker",

@@ -1,72 +1,39 @@
 """
-What cannot be decided by asking at once: how it is settled later, or handed to a person.
+A publish whose outcome is not known: how it is settled by asking, and by time.
 
-One test for each case of the page `docs/reliability.md`, section "When a person is asked".
+See `docs/reliability.md`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
 from sqlalchemy import text
 
+from tests.reliability.doubt import (
+    HOUR,
+    LOST,
+    NOT_ACTED,
+    NOT_FOUND,
+    done,
+    enqueue,
+    hide_listings,
+    in_review,
+    is_published_once,
+    job,
+    lose_container,
+    texts,
+)
 from tests.reliability.virtual_world import ACCESS_TOKEN, World, fast_folder
-from threadsworker import NotPossible
-from threadsworker.report import Job
 from threadsworker.sandbox.request import Request
-
-HOUR = 3600.0
-LOST = {"match": {"path_regex": "/threads_publish$"}, "answer": "drop"}
-NOT_ACTED = {**LOST, "act": False}
-NOT_FOUND = {
-    "status": 400,
-    "body": {"error": {"message": "not there", "code": 24, "error_subcode": 4279009}},
-}
-THREAD = "First.\n---\nSecond.\n---\nThird."
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with World(fast_folder(tmp_path), lease="30") as world:
         yield world
-
-
-def enqueue(world: World, post: str = THREAD, **options: Any) -> str:
-    return world.client.enqueue(post, **options).id
-
-
-def job(world: World, job_id: str) -> Job:
-    return world.client.get(job_id)
-
-
-def texts(world: World) -> list[str]:
-    return [post.text for post in world.sandbox.posts()]
-
-
-def in_review(world: World, job_id: str, reason: str) -> Job:
-    """The job, after making sure that a person is told what to do."""
-    found = job(world, job_id)
-    assert (found.state, found.reason) == ("needs_review", reason)
-    assert found.error is not None
-    assert found.error.code == reason
-    assert found.error.message
-    assert found.error.advice
-    return found
-
-
-def is_published_once(world: World, job_id: str) -> None:
-    found = job(world, job_id)
-    assert found.state == "published"
-    assert found.staged_files == 0
-    assert texts(world).count("First.") == 1
-    live = {post.id: post for post in world.sandbox.posts()}
-    assert [live[media_id].text for media_id in found.media_ids] == ["First.", "Second.", "Third."]
-    for parent, child in zip(found.media_ids, found.media_ids[1:], strict=False):
-        assert live[child].parent_id == parent
 
 
 def test_a_lost_answer_is_settled_by_the_containers_status(world: World) -> None:
@@ -172,17 +139,6 @@ def test_three_unanswered_publishes_are_for_a_person_and_for_time(world: World) 
     is_published_once(world, job_id)
 
 
-def done(world: World) -> str:
-    """A thread, run to its end."""
-    job_id = enqueue(world)
-    world.run()
-    return job_id
-
-
-def hide_listings(world: World, *, hours: float) -> None:
-    world.sandbox.set_options(listing_lag=hours * HOUR)
-
-
 def test_live_with_an_unknown_id_is_found_when_the_listing_shows_it(world: World) -> None:
     hide_listings(world, hours=3)
     world.sandbox.plan_fault(LOST)
@@ -194,57 +150,6 @@ def test_live_with_an_unknown_id_is_found_when_the_listing_shows_it(world: World
         world.upkeep()
         world.run()
     is_published_once(world, job_id)
-
-
-def test_live_with_an_unknown_id_can_be_told_by_a_person(world: World) -> None:
-    hide_listings(world, hours=300)
-    world.sandbox.plan_fault(LOST)
-    job_id = enqueue(world)
-    world.run()
-    in_review(world, job_id, "published_id_unknown")
-    (root,) = world.sandbox.posts()
-    world.client.resolve(job_id, published=root.id, by="ada")
-    world.run()
-    is_published_once(world, job_id)
-    told = [event for event in job(world, job_id).events if event.what == "resolved"]
-    assert [(event.segment, event.data["by"], event.data["verdict"]) for event in told] == [
-        (0, "ada", "published")
-    ]
-
-
-def test_a_twin_posted_by_hand_is_never_taken_for_ours(world: World) -> None:
-    def by_hand(_: Request) -> None:
-        make = {"media_type": "TEXT", "text": "First.", "auto_publish_text": "true"}
-        token = {"Authorization": f"Bearer {ACCESS_TOKEN}"}
-        url = f"{world.sandbox.threads_api_url}/v1.0/me/threads"
-        assert requests.post(url, data=make, headers=token, timeout=5).ok
-
-    world.sandbox.plan_fault(LOST, on_hit=by_hand)
-    job_id = enqueue(world)
-    world.run()
-    in_review(world, job_id, "published_id_unknown")
-    ours = next(post for post in world.sandbox.posts() if post.id != world.sandbox.posts()[-1].id)
-    world.client.resolve(job_id, published=ours.id)
-    world.run()
-    assert job(world, job_id).state == "published"
-    assert texts(world) == ["First.", "First.", "Second.", "Third."]
-
-
-def lose_container(world: World, *, times: int = 10_000) -> None:
-    """A publish is not acted upon, and from then on Meta does not know its container."""
-
-    def forget(request: Request) -> None:
-        container = request.parameters["creation_id"]
-        world.sandbox.plan_fault(
-            {
-                "match": {"method": "GET", "path_regex": f"/{container}$"},
-                "act": False,
-                "answer": NOT_FOUND,
-                "times": times,
-            }
-        )
-
-    world.sandbox.plan_fault(NOT_ACTED, on_hit=forget)
 
 
 def test_a_container_that_meta_no_longer_knows_is_no_proof_of_anything(world: World) -> None:
@@ -262,53 +167,6 @@ def test_a_container_that_meta_no_longer_knows_is_no_proof_of_anything(world: Wo
     is_published_once(world, job_id)
 
 
-def test_a_person_may_say_that_it_is_not_published(world: World) -> None:
-    lose_container(world)
-    job_id = enqueue(world)
-    world.run()
-    in_review(world, job_id, "in_doubt_not_found")
-    resolved = world.client.resolve(job_id, not_published=True)
-    assert [event.data["risk"] for event in resolved.events if event.what == "resolved"] == [False]
-    world.run()
-    is_published_once(world, job_id)
-
-
-def test_a_decision_while_a_publish_may_be_on_its_way_is_on_record_as_a_risk(world: World) -> None:
-    world.sandbox.plan_fault({**NOT_ACTED, "times": 3})
-    job_id = enqueue(world)
-    world.run()
-    in_review(world, job_id, "in_doubt")
-    resolved = world.client.resolve(job_id, not_published=True)
-    assert [event.data["risk"] for event in resolved.events if event.what == "resolved"] == [True]
-
-
-def test_a_person_may_give_up_and_change_their_mind(world: World) -> None:
-    world.sandbox.plan_fault({**NOT_ACTED, "times": 3})
-    job_id = enqueue(world)
-    world.run()
-    given_up = world.client.resolve(job_id, give_up=True)
-    assert given_up.state == "failed"
-    assert given_up.error is not None
-    with pytest.raises(NotPossible, match="only one that needs review"):
-        world.client.resolve(job_id, give_up=True)
-    # A retry asks again: a doubt does not vanish by giving up.
-    world.client.retry(job_id)
-    world.run()
-    in_review(world, job_id, "in_doubt")
-
-
-def test_a_media_id_of_another_segment_is_refused(world: World) -> None:
-    hide_listings(world, hours=300)
-    first = enqueue(world, "another")
-    world.run()
-    world.sandbox.plan_fault(LOST)
-    second = enqueue(world)
-    world.run()
-    with pytest.raises(NotPossible, match="belongs to another segment"):
-        world.client.resolve(second, published=job(world, first).media_ids[0])
-    in_review(world, second, "published_id_unknown")
-
-
 def test_a_token_that_dies_in_the_window_leaves_the_doubt_to_its_successor(world: World) -> None:
     world.sandbox.plan_fault(
         LOST, on_hit=lambda _: world.sandbox.set_token(ACCESS_TOKEN, "revoked")
@@ -316,35 +174,6 @@ def test_a_token_that_dies_in_the_window_leaves_the_doubt_to_its_successor(world
     job_id = enqueue(world)
     world.run(until=lambda: job(world, job_id).reason == "needs_reconnect")
     world.client.add_account("main", user_id="1", access_token="sandbox-another-token")
-    world.run()
-    is_published_once(world, job_id)
-
-
-def test_a_reply_in_the_wrong_place_stops_the_thread(world: World) -> None:
-    world.sandbox.set_options(detach_replies=True)
-    job_id = enqueue(world)
-    world.run()
-    in_review(world, job_id, "reply_detached")
-    assert texts(world) == ["First.", "Second."]
-    # Accepted where it is, the thread goes on below it.
-    world.sandbox.set_options(detach_replies=False)
-    world.client.resolve(job_id, published=world.sandbox.posts()[1].id)
-    world.run()
-    assert job(world, job_id).state == "published"
-    assert world.sandbox.posts()[2].parent_id == world.sandbox.posts()[1].id
-
-
-def test_a_reply_in_the_wrong_place_can_be_deleted_and_published_again(world: World) -> None:
-    world.sandbox.set_options(detach_replies=True)
-    job_id = enqueue(world)
-    world.run()
-    in_review(world, job_id, "reply_detached")
-    detached = world.sandbox.posts()[1]
-    token = {"Authorization": f"Bearer {ACCESS_TOKEN}"}
-    url = f"{world.sandbox.threads_api_url}/v1.0/{detached.id}"
-    assert requests.delete(url, headers=token, timeout=5).ok
-    world.sandbox.set_options(detach_replies=False)
-    world.client.resolve(job_id, not_published=True)
     world.run()
     is_published_once(world, job_id)
 
@@ -376,29 +205,6 @@ def test_a_second_error_after_a_publish_is_for_a_person(world: World) -> None:
     world.run()
     in_review(world, job_id, "error_after_publish")
     assert texts(world) == []
-
-
-def test_a_parent_that_is_deleted_under_the_thread_is_for_a_person(world: World) -> None:
-    def delete(_: Request) -> None:
-        token = {"Authorization": f"Bearer {ACCESS_TOKEN}"}
-        root = world.sandbox.posts()[0].id
-        url = f"{world.sandbox.threads_api_url}/v1.0/{root}"
-        assert requests.delete(url, headers=token, timeout=5).ok
-
-    fault = {"match": {"method": "POST", "path_regex": "/me/threads$", "nth": 2}, "act": False}
-    world.sandbox.plan_fault({**fault, "answer": {"status": 500}}, on_hit=delete)
-    job_id = enqueue(world)
-    world.run()
-    in_review(world, job_id, "parent_missing")
-
-
-def test_a_job_that_breaks_every_worker_is_taken_out_of_their_way(world: World) -> None:
-    job_id = enqueue(world)
-    with world.desk.transaction() as session:
-        session.execute(text("""UPDATE segment SET options = '{"poll": 1}' WHERE "index" = 0"""))
-    world.run()
-    in_review(world, job_id, "poison")
-    assert len(world.broken) == 5
 
 
 def test_a_film_in_a_reply_rests_before_it_is_published(world: World) -> None:

@@ -44,7 +44,7 @@ def installed(
 def rows(installed: Installation, what: str) -> dict[str, int]:
     with psycopg.connect(installed.settings["THREADSWORKER_DATABASE_URL"]) as connection:
         found = connection.execute(f"SELECT id, {what} FROM job").fetchall()
-    return {job_id: value for job_id, value in found}
+    return dict(found)
 
 
 def test_after_kill_9_every_job_is_taken_up_again_within_seconds(installed: Installation) -> None:
