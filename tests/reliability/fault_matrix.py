@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -117,11 +116,8 @@ def check(world: World) -> Iterator[str]:
 
 
 def _run_number(number: int) -> Result:
-    folder = fast_folder(Path(tempfile.mkdtemp(prefix="threadsworker-fault-")))
-    try:
-        return run_case(cases()[number], folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="threadsworker-fault-") as folder:
+        return run_case(cases()[number], fast_folder(Path(folder)))
 
 
 def run(numbers: Sequence[int], *, processes: int) -> list[Result]:

@@ -6,10 +6,8 @@ See `docs/reliability.md`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from sqlalchemy import text
 
 from tests.reliability.doubt import (
@@ -28,12 +26,6 @@ from tests.reliability.doubt import (
 )
 from tests.reliability.virtual_world import ACCESS_TOKEN, World, fast_folder
 from threadsworker.sandbox.request import Request
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with World(fast_folder(tmp_path), lease="30") as world:
-        yield world
 
 
 def test_a_lost_answer_is_settled_by_the_containers_status(world: World) -> None:

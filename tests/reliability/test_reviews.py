@@ -6,9 +6,6 @@ One test at least for each row of the table "When a person is asked" of `docs/re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import requests
 from sqlalchemy import text
@@ -24,15 +21,9 @@ from tests.reliability.doubt import (
     lose_container,
     texts,
 )
-from tests.reliability.virtual_world import ACCESS_TOKEN, World, fast_folder
+from tests.reliability.virtual_world import ACCESS_TOKEN, World
 from threadsworker import NotPossible
 from threadsworker.sandbox.request import Request
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with World(fast_folder(tmp_path), lease="30") as world:
-        yield world
 
 
 def test_live_with_an_unknown_id_can_be_told_by_a_person(world: World) -> None:

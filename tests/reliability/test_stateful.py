@@ -9,7 +9,6 @@ and nothing was sent that was not written down. In the end every job is at rest.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -59,8 +58,8 @@ class AnythingGoesWrong(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = fast_folder(Path(tempfile.mkdtemp(prefix="threadsworker-stateful-")))
-        self.world = World(self.folder, lease="30", quiet_period="60")
+        self.folder = tempfile.TemporaryDirectory(prefix="threadsworker-stateful-")
+        self.world = World(fast_folder(Path(self.folder.name)), lease="30", quiet_period="60")
         self.zombies: list[Zombie] = []
         self.jobs: list[str] = []
         self.cancelled: set[str] = set()
@@ -159,7 +158,7 @@ class AnythingGoesWrong(RuleBasedStateMachine):
             assert self.world.broken == []
         finally:
             self.world.__exit__()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.cleanup()
 
     def _ended_well(self, job_id: str) -> None:
         job = self.world.client.get(job_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -120,6 +121,8 @@ class World:
         self.sandbox.stop()
         self.client.close()
         self.desk.engine.dispose()
+        # It may lie in memory, where nobody else tidies up.
+        shutil.rmtree(self.settings.home, ignore_errors=True)
 
     # Jobs
 

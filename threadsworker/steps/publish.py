@@ -44,8 +44,8 @@ from threadsworker.steps.observe import bury, observe, patience
 from threadsworker.steps.read_back import read_back
 from threadsworker.steps.settle import settle
 from threadsworker.steps.troubles import lag, outcome_of, trouble_of
-from threadsworker.steps.work import Work, load
-from threadsworker.store import accounts, containers, events, jobs, segments
+from threadsworker.steps.work import Work, load, record_live
+from threadsworker.store import accounts, containers, jobs, segments
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
 from threadsworker.threads_api import ThreadsApi
@@ -204,13 +204,11 @@ def _write_attempt(session: Session, claim: Claim, work: Work, attempt_id: str) 
         kind="reply" if work.reply_to else "post",
         now=now,
     )
-    events.record(
+    jobs.record(
         session,
-        claim.job_id,
+        claim,
         "publishing",
         now=now,
-        run=claim.run,
-        epoch=claim.epoch,
         segment=work.row.index,
         container=work.container.threads_id,
         attempt=attempt_id,
@@ -255,21 +253,8 @@ def _accepted(desk: Desk, claim: Claim, work: Work, attempt_id: str, media_id: s
     Tried for minutes if the database is away. Dying meanwhile costs no more than a look-up.
     """
     with desk.transaction() as session:
-        now = clock(session)
         containers.settle(session, attempt_id, AttemptState.ACCEPTED)
-        if segments.published(
-            session, work.row.id, media_id=media_id, reply_to=work.reply_to, now=now
-        ):
-            events.record(
-                session,
-                claim.job_id,
-                "segment_published",
-                now=now,
-                run=claim.run,
-                epoch=claim.epoch,
-                segment=work.row.index,
-                media_id=media_id,
-            )
+        record_live(session, claim, work, media_id, "segment_published")
 
 
 def _not_known_yet(desk: Desk, claim: Claim, work: Work, error: NotReady) -> Outcome:

@@ -29,8 +29,8 @@ from threadsworker.steps.desk import Desk
 from threadsworker.steps.matching import look_alikes
 from threadsworker.steps.observe import LOOK, bury, patience, unknown
 from threadsworker.steps.troubles import lag
-from threadsworker.steps.work import Work
-from threadsworker.store import containers, events, segments
+from threadsworker.steps.work import Work, record_live
+from threadsworker.store import containers, segments
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
 from threadsworker.threads_api import StatusCode, ThreadsApi
@@ -145,7 +145,8 @@ def _identify(
     """The segment is live; find its media id: a unique match or none."""
     found = look_alikes(desk, api, work, since=since)
     if len(found) == 1:
-        _found(desk, claim, work, found[0].id)
+        with desk.transaction() as session:
+            record_live(session, claim, work, found[0].id, "segment_found")
         return Done()
     pause = lag(known_for, LISTING_LAG)
     if not found and pause is not None:
@@ -160,21 +161,3 @@ def _identify(
         ),
         recheck=RECHECK,
     )
-
-
-def _found(desk: Desk, claim: Claim, work: Work, media_id: str) -> None:
-    with desk.transaction() as session:
-        now = clock(session)
-        if segments.published(
-            session, work.row.id, media_id=media_id, reply_to=work.reply_to, now=now
-        ):
-            events.record(
-                session,
-                claim.job_id,
-                "segment_found",
-                now=now,
-                run=claim.run,
-                epoch=claim.epoch,
-                segment=work.row.index,
-                media_id=media_id,
-            )

@@ -12,10 +12,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Concatenate, ParamSpec
+from datetime import datetime, timedelta
+from typing import Any, Concatenate, ParamSpec
 
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlmodel import Session
 
 from threadsworker.errors import ClaimLost, ThreadsWorkerError
 from threadsworker.job import (
@@ -33,7 +34,7 @@ from threadsworker.job import (
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.lease import kept
 from threadsworker.steps.troubles import outcome_of
-from threadsworker.store import accounts, events, jobs
+from threadsworker.store import accounts, jobs
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
 
@@ -148,60 +149,45 @@ def _decide(desk: Desk, claim: Claim, outcome: Outcome) -> Next:
                 return Go()
             case Finished():
                 jobs.finish(session, claim, now=now)
-                events.record(
-                    session, claim.job_id, "published", now=now, run=claim.run, epoch=claim.epoch
-                )
+                jobs.record(session, claim, "published", now=now)
                 return Go()
-            case Failed(trouble) | Review(trouble):
-                failed = isinstance(outcome, Failed)
-                if isinstance(outcome, Failed):
-                    jobs.fail(session, claim, trouble, now=now)
-                else:
-                    recheck = outcome.recheck
-                    jobs.review(
-                        session, claim, trouble, recheck_at=now + recheck if recheck else None
-                    )
-                events.record(
-                    session,
-                    claim.job_id,
-                    "failed" if failed else "needs_review",
-                    now=now,
-                    run=claim.run,
-                    epoch=claim.epoch,
-                    code=trouble.code,
-                    message=trouble.message,
-                )
-                return Broken(trouble, clean=failed)
-            case Wait() as wait:
-                if wait.trouble is not None:
-                    jobs.note_trouble(session, claim, wait.trouble)
-                    events.record(
-                        session,
-                        claim.job_id,
-                        "waiting",
-                        now=now,
-                        run=claim.run,
-                        epoch=claim.epoch,
-                        reason=wait.reason,
-                        code=wait.trouble.code,
-                        message=wait.trouble.message,
-                    )
-                if wait.reason is WaitReason.NEEDS_RECONNECT:
-                    accounts.disconnect(session, claim.account_id)
-                parked = (
-                    wait.rewind
-                    or wait.reason in _ALWAYS_PARKED
-                    or wait.delay > desk.settings.max_countdown
-                )
-                jobs.wait(
-                    session,
-                    claim,
-                    until=now + wait.delay,
-                    reason=wait.reason,
-                    tries=claim.tries + 1 if wait.counts else 0,
-                    silence=None if parked else desk.settings.lease,
-                )
-                return Stop() if parked else Again(wait.delay)
+            case Failed(trouble):
+                jobs.fail(session, claim, trouble, now=now)
+                _record(session, claim, "failed", trouble, now=now)
+                return Broken(trouble, clean=True)
+            case Review(trouble, recheck):
+                again = now + recheck if recheck else None
+                jobs.review(session, claim, trouble, recheck_at=again)
+                _record(session, claim, "needs_review", trouble, now=now)
+                return Broken(trouble, clean=False)
+            case Wait():
+                return _wait(desk, session, claim, outcome, now=now)
+
+
+def _wait(desk: Desk, session: Session, claim: Claim, wait: Wait, *, now: datetime) -> Next:
+    if wait.trouble is not None:
+        jobs.note_trouble(session, claim, wait.trouble)
+        _record(session, claim, "waiting", wait.trouble, now=now, reason=wait.reason)
+    if wait.reason is WaitReason.NEEDS_RECONNECT:
+        accounts.disconnect(session, claim.account_id)
+    parked = (
+        wait.rewind or wait.reason in _ALWAYS_PARKED or wait.delay > desk.settings.max_countdown
+    )
+    jobs.wait(
+        session,
+        claim,
+        until=now + wait.delay,
+        reason=wait.reason,
+        tries=claim.tries + 1 if wait.counts else 0,
+        silence=None if parked else desk.settings.lease,
+    )
+    return Stop() if parked else Again(wait.delay)
+
+
+def _record(
+    session: Session, claim: Claim, what: str, trouble: Trouble, *, now: datetime, **data: Any
+) -> None:
+    jobs.record(session, claim, what, now=now, code=trouble.code, message=trouble.message, **data)
 
 
 def _poisoned(claim: Claim) -> Outcome:
@@ -220,4 +206,4 @@ def _let_go(desk: Desk, claim: Claim) -> None:
         now = clock(session)
         delay = backoff(claim.claims, dice=desk.dice)
         jobs.let_go(session, claim, until=now + delay)
-        events.record(session, claim.job_id, "broke", now=now, run=claim.run, epoch=claim.epoch)
+        jobs.record(session, claim, "broke", now=now)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlmodel import Session
+
 from threadsworker.job import LIVE, StagedState
 from threadsworker.post import MediaItem, Segment
 from threadsworker.steps.desk import Desk
 from threadsworker.store import containers, jobs, segments, staged
 from threadsworker.store.accounts import Credentials
+from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
 from threadsworker.store.submission import planned_segment
 from threadsworker.store.tables import AttemptRow, ContainerRow, SegmentRow
@@ -54,6 +57,13 @@ class Work:
             return item.url
         assert item.sha256 is not None
         return self.staged[item.sha256]
+
+
+def record_live(session: Session, claim: Claim, work: Work, media_id: str, what: str) -> None:
+    """Keep that the segment is live, and as what: a fact, the first of which is kept."""
+    now = clock(session)
+    if segments.published(session, work.row.id, media_id=media_id, reply_to=work.reply_to, now=now):
+        jobs.record(session, claim, what, now=now, segment=work.row.index, media_id=media_id)
 
 
 def load(desk: Desk, claim: Claim, index: int) -> tuple[Work, Credentials]:

@@ -145,6 +145,28 @@ def check(session: Session, claim: Claim, *, now: datetime | None = None) -> Non
         raise _lost(claim)
 
 
+def record(
+    session: Session,
+    claim: Claim,
+    what: str,
+    *,
+    now: datetime,
+    segment: int | None = None,
+    **data: Any,
+) -> None:
+    """Append an event of this claim; see `events.record`."""
+    events.record(
+        session,
+        claim.job_id,
+        what,
+        now=now,
+        run=claim.run,
+        epoch=claim.epoch,
+        segment=segment,
+        **data,
+    )
+
+
 def proceed(
     session: Session, claim: Claim, *, silence: timedelta, now: datetime, progress: bool = True
 ) -> None:
