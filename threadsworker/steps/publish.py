@@ -37,6 +37,7 @@ from threadsworker.job import (
     SegmentState,
     Wait,
     WaitReason,
+    backoff,
 )
 from threadsworker.post import MediaKind
 from threadsworker.steps.desk import Desk
@@ -59,8 +60,6 @@ FINISHED_LAG = (1.0, 2.0, 3.0, 5.0, 5.0, 10.0)
 #: Containers of a segment that are given up for this, before it counts as an answer.
 MOST_ABANDONED = 2
 NOT_PUBLISHABLE = "NOT_PUBLISHABLE"
-#: How long to wait for a publish in flight that could be mistaken for this one.
-TWIN_GAP = timedelta(seconds=1)
 #: Seconds for which a media id is tried to be stored: the database may be back by then.
 STORE_PATIENCE = 300.0
 
@@ -140,7 +139,9 @@ def _send(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
     """Write an attempt down, commit, send once, write down what came of it."""
     attempt_id = _authorise(desk, claim, work)
     if attempt_id is None:
-        return Wait(delay=TWIN_GAP, reason=WaitReason.IN_DOUBT)
+        # Usually it is over in a second; if its answer was lost, in minutes, or a day.
+        pause = backoff(claim.tries, dice=desk.dice)
+        return Wait(delay=pause, reason=WaitReason.IN_DOUBT, counts=True)
     assert work.container is not None
     try:
         media_id = api.publish_container(work.container.threads_id)
