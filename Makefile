@@ -24,8 +24,9 @@ soak: $(READY) ## Publish JOBS=500 posts while workers and servers are killed
 
 JOBS ?= 500
 
-crash-matrix-full: $(READY) ## Kill a worker at every point of a job; some 1,000 cases
+crash-matrix-full: $(READY) ## Kill a worker at every point of a job, and fail every call
 	@$(BIN)/python -m tests.reliability.crash_matrix --json crash-matrix.json
+	@$(BIN)/python -m tests.reliability.fault_matrix --into crash-matrix.json
 
 check: $(READY) ## Format, lint, types, and the direction of imports
 	$(BIN)/ruff format --check .

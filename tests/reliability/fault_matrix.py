@@ -1,5 +1,5 @@
 """
-Runs the fault matrix: ``python -m tests.reliability.fault_matrix --json FILE [--sample N]``.
+Runs the fault matrix: ``python -m tests.reliability.fault_matrix --into FILE [--sample N]``.
 
 Every case is one canonical job in a world of its own, in virtual time.
 """
@@ -139,15 +139,16 @@ def report(results: Sequence[Result]) -> dict[str, object]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, help="file to write the report to")
+    parser.add_argument("--into", type=Path, help="report in JSON to be added to, as `faults`")
     parser.add_argument("--sample", type=int, default=1, help="every N-th case only")
     parser.add_argument("--only", help="cases whose name contains this")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     numbers = [n for n, case in enumerate(cases()) if not given.only or given.only in case.name]
     found = report(run(numbers[:: given.sample], processes=given.processes))
-    if given.json:
-        given.json.write_text(json.dumps(found, indent=2))
+    if given.into:
+        whole = json.loads(given.into.read_text()) if given.into.exists() else {}
+        given.into.write_text(json.dumps({**whole, "faults": found}, indent=1) + "\n")
     for failure in found.pop("failures"):  # type: ignore[attr-defined]
         sys.stdout.write(f"{failure['name']}: {'; '.join(failure['problems'])}\n")
     found.pop("names")
