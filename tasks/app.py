@@ -41,8 +41,8 @@ app.conf.update(
         name: {"exchange": name, "routing_key": name}
         for name in (queue.STEPS_QUEUE, queue.UPKEEP_QUEUE)
     },
-    # One message in hand, none in reserve: a reserved one would wait behind a slow publish
-    # while another worker idles.
+    # As little as possible in reserve: what a process has reserved waits behind its slow
+    # publish while another worker idles.
     worker_prefetch_multiplier=1,
     # For Flower. The events hold ids only.
     worker_send_task_events=True,

@@ -10,6 +10,7 @@ inside tells them apart.
 from __future__ import annotations
 
 import os
+import ssl
 import threading
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -175,7 +176,14 @@ def _innermost(error: BaseException) -> HTTPError | None:
 
 
 def _is_handshake(error: requests.RequestException, cause: HTTPError | None) -> bool:
-    return isinstance(error, requests.exceptions.SSLError) and isinstance(cause, SSLError)
+    """
+    Whether the server's certificate was refused: that cannot happen later.
+
+    Other errors of TLS look the same during the handshake and in the middle of an answer.
+    """
+    if not isinstance(error, requests.exceptions.SSLError) or not isinstance(cause, SSLError):
+        return False
+    return any(isinstance(one, ssl.SSLCertVerificationError) for one in cause.args)
 
 
 def _shown(method: str, url: str) -> str:

@@ -6,14 +6,22 @@ half, drips, or keeps silent.
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import monotonic
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from tests.services import eventually, free_port
@@ -168,13 +176,51 @@ def test_an_unknown_host_was_never_sent() -> None:
         Http().request("POST", "http://nowhere.invalid/x", form={"a": "b"})
 
 
-def test_a_failed_handshake_was_never_sent() -> None:
+def test_a_refused_certificate_was_never_sent(tmp_path: Path) -> None:
+    context = tls_of_nobody(tmp_path)
+
+    def begin_tls(_: RawServer, connection: socket.socket) -> None:
+        with suppress(OSError), context.wrap_socket(connection, server_side=True):
+            pass
+
+    with server(begin_tls) as running, pytest.raises(NeverSent):
+        Http().request("POST", running.url.replace("http:", "https:") + "/x", form={"a": "b"})
+
+
+def test_any_other_trouble_of_tls_may_have_come_behind_the_request() -> None:
+    """In the middle of an answer it looks just as it does during the handshake."""
+
     def speak_no_tls(_: RawServer, connection: socket.socket) -> None:
         connection.recv(1)
         connection.sendall(b"220 welcome to the wrong place\r\n")
 
-    with server(speak_no_tls) as running, pytest.raises(NeverSent):
+    with server(speak_no_tls) as running, pytest.raises(AnswerLost):
         Http().request("POST", running.url.replace("http:", "https:") + "/x", form={"a": "b"})
+
+
+def tls_of_nobody(folder: Path) -> ssl.SSLContext:
+    """A server's TLS with a certificate that nobody has reason to trust."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    both = folder / "both.pem"
+    both.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + certificate.public_bytes(Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    return context
 
 
 def test_a_connection_that_the_server_closed_meanwhile_counts_as_sent() -> None:

@@ -88,7 +88,7 @@ MUTANTS = [
     Mutant(
         "the newest post of the listing is ours",
         SETTLE,
-        "    if len(found) == 1:\n",
+        "    if len(found) == 1 and not twin:\n",
         "    if found:\n",
         REVIEW + "a_twin_posted_by_hand_is_never_taken_for_ours",
     ),

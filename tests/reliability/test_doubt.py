@@ -219,3 +219,77 @@ def test_twins_are_published_one_after_the_other(world: World) -> None:
     assert {job(world, one).state for one in (first, second)} == {"published"}
     assert job(world, first).media_ids != job(world, second).media_ids
     assert texts(world) == ["the same", "the same"]
+
+
+def test_a_container_that_once_read_published_is_a_post_for_good(world: World) -> None:
+    """Whatever Meta says of it later: here, that it has expired."""
+    hide_listings(world, hours=40)
+    world.sandbox.plan_fault(LOST)
+    job_id = enqueue(world)
+    world.run()
+    in_review(world, job_id, "published_id_unknown")
+    (published,) = [one for one in world.sandbox.containers() if one.published_at is not None]
+    published.published_at, published.life = None, 0.0
+    for _ in range(3):
+        world.clock.seconds += HOUR
+        world.upkeep()
+        world.run()
+    in_review(world, job_id, "published_id_unknown")
+    assert texts(world) == ["First."]
+
+
+def test_a_used_up_quota_is_waited_for_and_asks_nobody(world: World) -> None:
+    world.sandbox.set_options(post_quota=0)
+    job_id = enqueue(world)
+    world.run(until=lambda: job(world, job_id).reason == "quota")
+    world.clock.seconds += 2 * HOUR
+    world.run(until=lambda: len(world.rows("SELECT id FROM attempt")) >= 5)
+    world.sandbox.set_options(post_quota=250)
+    world.run()
+    is_published_once(world, job_id)
+
+
+def test_a_reply_that_may_not_be_read_is_not_taken_to_be_in_its_place(world: World) -> None:
+    world.sandbox.set_options(detach_replies=True)
+    refused = {"error": {"message": "no", "code": 10}}
+    job_id = enqueue(world)
+    world.run(until=lambda: len(world.sandbox.posts()) == 1)
+    world.sandbox.plan_fault(
+        {
+            "match": {"method": "GET", "path_regex": f"/{world.sandbox.posts()[0].id}$"},
+            "act": False,
+            "answer": {"status": 403, "body": refused},
+            "times": 40,
+        }
+    )
+    world.run()
+    in_review(world, job_id, "reply_detached")
+    assert texts(world) == ["First.", "Second."]
+
+
+def test_a_malformed_answer_is_a_lost_one(world: World) -> None:
+    world.sandbox.plan_fault(
+        {
+            "match": {"method": "GET", "path_regex": r"/v1.0/\d+$", "nth": 3},
+            "answer": {"body": {"id": "1", "permalink": 5}},
+            "times": 9,
+        }
+    )
+    is_published_once(world, done(world))
+    assert world.broken == []
+
+
+def test_no_word_of_metas_carries_a_token_into_a_row(world: World) -> None:
+    malformed = {"error": {"message": f"Malformed access token {ACCESS_TOKEN}", "code": 190}}
+    world.sandbox.plan_fault(
+        {
+            "match": {"path_regex": "/me/threads$"},
+            "act": False,
+            "answer": {"status": 400, "body": malformed},
+        }
+    )
+    job_id = enqueue(world)
+    world.run(until=lambda: job(world, job_id).reason == "needs_reconnect")
+    told = job(world, job_id).model_dump_json()
+    assert "Malformed access token [redacted]" in told
+    assert ACCESS_TOKEN not in told

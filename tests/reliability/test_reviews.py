@@ -24,6 +24,7 @@ from tests.reliability.doubt import (
 from tests.reliability.virtual_world import ACCESS_TOKEN, World
 from threadsworker import NotPossible
 from threadsworker.sandbox.request import Request
+from threadsworker.store import segments
 
 
 def test_live_with_an_unknown_id_can_be_told_by_a_person(world: World) -> None:
@@ -157,3 +158,21 @@ def test_a_job_that_breaks_every_worker_is_taken_out_of_their_way(world: World) 
     world.run()
     in_review(world, job_id, "poison")
     assert len(world.broken) == 5
+
+
+def test_a_decision_about_what_became_known_meanwhile_is_refused(world: World) -> None:
+    """A worker that was away may bring the media id while a person is looking."""
+    world.sandbox.plan_fault({**NOT_ACTED, "times": 3})
+    job_id = enqueue(world)
+    world.run()
+    in_review(world, job_id, "in_doubt")
+    with world.desk.transaction() as session:
+        segment = segments.at(session, job_id, 0)
+        now = world.clock.moment()
+        segments.published(session, segment.id, media_id="17", reply_to=None, now=now)
+    with pytest.raises(NotPossible, match="is live as 17"):
+        world.client.resolve(job_id, not_published=True)
+    with pytest.raises(NotPossible, match="is live as 17"):
+        world.client.resolve(job_id, published="18")
+    in_review(world, job_id, "in_doubt")
+    assert job(world, job_id).media_ids == ("17",)

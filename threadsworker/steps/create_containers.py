@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TypeVar
 
-from threadsworker.errors import NotReady
+from threadsworker.errors import NotReady, Unavailable
 from threadsworker.job import (
     PASSED,
     Done,
@@ -22,7 +22,7 @@ from threadsworker.job import (
 from threadsworker.post import MediaItem, MediaKind
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.observe import observe
-from threadsworker.steps.troubles import lag, trouble_of
+from threadsworker.steps.troubles import is_final, lag, trouble_of
 from threadsworker.steps.work import Work, load_from
 from threadsworker.store import containers, jobs, segments
 from threadsworker.store.database import clock
@@ -64,11 +64,16 @@ def create_containers(desk: Desk, claim: Claim, index: int) -> Outcome:
             source=[SegmentState.READY_TO_CREATE],
             to=SegmentState.CREATING,
         )
-    if outcome := _create_items(desk, api, works):
-        return outcome
-    if outcome := _await_items(desk, claim, api, work):
-        return outcome
-    return _create_post(desk, claim, api, work)
+    try:
+        return (
+            _create_items(desk, api, works)
+            or _await_items(desk, claim, api, work)
+            or _create_post(desk, claim, api, work)
+        )
+    except Unavailable as error:
+        if is_final(error, tries=claim.tries):
+            return Failed(trouble_of(error))
+        raise
 
 
 def _create_items(desk: Desk, api: ThreadsApi, works: Sequence[Work]) -> Outcome | None:

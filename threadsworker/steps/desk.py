@@ -64,8 +64,9 @@ class Desk:
         return Http(read_timeout=self.settings.http_timeout.total_seconds())
 
     def after_fork(self) -> None:
-        """Forget the parent's connections without closing them: they are still in use there."""
+        """Forget the parent's connections without closing them, and throw dice of one's own."""
         self.engine.dispose(close=False)
+        self.dice.seed()
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from threadsworker.errors import NotReady
+from threadsworker.errors import NotReady, RequestRefused
 from threadsworker.job import (
     RECHECK,
     Done,
@@ -57,7 +57,7 @@ def observe(desk: Desk, claim: Claim, api: ThreadsApi, container: ContainerRow) 
     assert container.id is not None
     try:
         status = api.container_status(container.threads_id)
-    except NotReady:
+    except (NotReady, RequestRefused):
         return _not_known(desk, claim, container)
     age = _note(desk, container, status)
     if status.status in (StatusCode.FINISHED, StatusCode.PUBLISHED):
@@ -123,7 +123,7 @@ def _not_known(desk: Desk, claim: Claim, container: ContainerRow) -> Outcome:
         age = clock(session) - container.created_at
     if age < UNKNOWN_FOR:
         return Wait(delay=timedelta(seconds=1), reason=WaitReason.PROCESSING)
-    if not desk.settings.sole_attempt_rule:
+    if not desk.settings.sole_attempt_rule and container.item == 0:
         # The database may have forgotten a publish of it.
         return unknown(desk, since=container.created_at)
     return bury(desk, claim, container, death="NOT_FOUND")

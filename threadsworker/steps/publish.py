@@ -37,7 +37,6 @@ from threadsworker.job import (
     SegmentState,
     Wait,
     WaitReason,
-    backoff,
 )
 from threadsworker.post import MediaKind
 from threadsworker.steps.desk import Desk
@@ -86,7 +85,7 @@ def publish(desk: Desk, claim: Claim, index: int) -> Outcome:
     if work.live:
         return read_back(desk, claim, api, work)
     if work.container is not None and work.container.status == "PUBLISHED":
-        return settle(desk, claim, api, work)
+        return _settled(desk, claim, api, work)
     return _rest(desk, work) or _send(desk, claim, api, work)
 
 
@@ -139,30 +138,37 @@ def _send(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
     """Write an attempt down, commit, send once, write down what came of it."""
     attempt_id = _authorise(desk, claim, work)
     if attempt_id is None:
-        # Usually it is over in a second; if its answer was lost, in minutes, or a day.
-        pause = backoff(claim.tries, dice=desk.dice)
-        return Wait(delay=pause, reason=WaitReason.IN_DOUBT, counts=True)
+        return Wait(delay=_twin_gap(desk, work), reason=WaitReason.IN_DOUBT)
     assert work.container is not None
     try:
         media_id = api.publish_container(work.container.threads_id)
     except NeverSent as error:
-        _close(desk, work, attempt_id, AttemptState.NOT_SENT)
+        _close(desk, claim, work, attempt_id, AttemptState.NOT_SENT)
         return outcome_of(error, tries=claim.tries, dice=desk.dice)
     except TokenRejected as error:
-        _close(desk, work, attempt_id, AttemptState.REFUSED, error)
+        _close(desk, claim, work, attempt_id, AttemptState.REFUSED, error)
         return outcome_of(error, tries=claim.tries, dice=desk.dice)
     except NotReady as error:
-        _close(desk, work, attempt_id, AttemptState.REFUSED, error)
+        _close(desk, claim, work, attempt_id, AttemptState.REFUSED, error)
         return _not_known_yet(desk, claim, work, error)
     except OutcomeUnknown as error:
         cause = error.__cause__ if isinstance(error.__cause__, ApiError) else None
-        _close(desk, work, attempt_id, AttemptState.UNKNOWN, cause)
+        _close(desk, claim, work, attempt_id, AttemptState.UNKNOWN, cause)
         logger.warning("Job %s: %s; the container is asked", claim.job_id, error)
         # Ask the container at once: most lost answers are settled by the first look.
         return Wait(delay=timedelta(seconds=0.5), reason=WaitReason.IN_DOUBT)
     _accepted(desk, claim, work, attempt_id, media_id)
     work, _ = load(desk, claim, work.row.index)
     return read_back(desk, claim, api, work)
+
+
+def _twin_gap(desk: Desk, work: Work) -> timedelta:
+    """Usually its twin is published in a second; if the answer was lost, in minutes, or a day."""
+    assert work.container is not None
+    with desk.reading() as session:
+        now = clock(session)
+    age = now - (work.container.finished_at or now)
+    return min(max(age / 10, timedelta(seconds=1)), timedelta(minutes=5))
 
 
 def _authorise(desk: Desk, claim: Claim, work: Work) -> str | None:
@@ -219,11 +225,13 @@ def _write_attempt(session: Session, claim: Claim, work: Work, attempt_id: str) 
 
 def _close(
     desk: Desk,
+    claim: Claim,
     work: Work,
     attempt_id: str,
     state: AttemptState,
     error: ApiError | None = None,
 ) -> None:
+    """What became of the attempt is a fact; what that makes of the segment, the holder says."""
     in_doubt = state is AttemptState.UNKNOWN
     with desk.transaction() as session:
         containers.settle(
@@ -233,12 +241,13 @@ def _close(
             http_status=error.http_status if error else None,
             code=error.stable_code if error else None,
         )
-        segments.move(
-            session,
-            work.row.id,
-            source=[SegmentState.PUBLISHING],
-            to=SegmentState.IN_DOUBT if in_doubt else SegmentState.PUBLISHABLE,
-        )
+        if jobs.holds(session, claim):
+            segments.move(
+                session,
+                work.row.id,
+                source=[SegmentState.PUBLISHING],
+                to=SegmentState.IN_DOUBT if in_doubt else SegmentState.PUBLISHABLE,
+            )
 
 
 @retry(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from threadsworker.errors import NotReady, RequestRefused
 from threadsworker.job import Done, Outcome, Review, Trouble, Wait, WaitReason
 from threadsworker.steps.desk import Desk
-from threadsworker.steps.troubles import lag
+from threadsworker.steps.observe import patience
+from threadsworker.steps.troubles import lag, trouble_of
 from threadsworker.steps.work import Work
 from threadsworker.store import segments
 from threadsworker.store.database import clock
@@ -15,6 +16,8 @@ from threadsworker.threads_api import MediaObject, ThreadsApi
 #: Seconds to the next look at a post that is live and not visible yet. A few seconds were
 #: seen. After the last the post is taken to be gone: deleted, or hidden by moderation.
 VISIBLE_LAG = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
+#: "Object does not exist, or you may not see it".
+_NO_SUCH_POST = (100, 33)
 FIELDS = ("id", "permalink", "is_reply", "replied_to", "root_post")
 
 
@@ -28,13 +31,8 @@ def read_back(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
     assert work.row.media_id is not None
     try:
         post = api.media(work.row.media_id, fields=FIELDS)
-    except (NotReady, RequestRefused):
-        with desk.reading() as session:
-            now = clock(session)
-        pause = lag(now - (work.row.published_at or now), VISIBLE_LAG)
-        if pause is not None:
-            return Wait(delay=pause, reason=WaitReason.PROCESSING)
-        return _seen(desk, work, permalink=None)
+    except (NotReady, RequestRefused) as error:
+        return _not_seen(desk, work, error)
     if work.row.reply_to is not None and _is_detached(post, work.row.reply_to):
         return Review(
             Trouble(
@@ -45,6 +43,19 @@ def read_back(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
             )
         )
     return _seen(desk, work, permalink=post.permalink)
+
+
+def _not_seen(desk: Desk, work: Work, error: NotReady | RequestRefused) -> Outcome:
+    with desk.reading() as session:
+        now = clock(session)
+    age = now - (work.row.published_at or now)
+    pause = lag(age, VISIBLE_LAG)
+    if pause is not None:
+        return Wait(delay=pause, reason=WaitReason.PROCESSING)
+    if isinstance(error, NotReady) or (error.code, error.subcode) == _NO_SUCH_POST:
+        return _seen(desk, work, permalink=None)
+    # It may be there, and in the wrong place: reading it is what is refused.
+    return Wait(delay=patience(age), reason=WaitReason.BACKOFF, trouble=trouble_of(error))
 
 
 def _is_detached(post: MediaObject, parent: str) -> bool:

@@ -9,7 +9,9 @@ what asking cannot settle is left to a person.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import dropwhile
 
 from threadsworker.errors import NotReady, RequestRefused
 from threadsworker.job import (
@@ -30,9 +32,10 @@ from threadsworker.steps.matching import look_alikes
 from threadsworker.steps.observe import LOOK, bury, patience, unknown
 from threadsworker.steps.troubles import lag
 from threadsworker.steps.work import Work, record_live
-from threadsworker.store import containers, segments
+from threadsworker.store import containers, jobs, segments
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
+from threadsworker.store.tables import AttemptRow
 from threadsworker.threads_api import StatusCode, ThreadsApi
 
 #: Unanswered sends of one container; after these a person is asked.
@@ -41,6 +44,17 @@ MOST_ATTEMPTS = 3
 LISTING_LAG = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 400.0)
 #: Clocks differ: a post may carry a time from before we sent it.
 CLOCK_SLACK = timedelta(seconds=120)
+#: Codes of publishes that met a limit of Meta's, and what the job waits for then.
+_LIMITS = {
+    "threads.9.2207042": WaitReason.QUOTA,
+    "threads.613.4279002": WaitReason.THROTTLED,
+    "threads.613": WaitReason.THROTTLED,
+    "threads.429": WaitReason.THROTTLED,
+    "threads.4": WaitReason.THROTTLED,
+    "threads.17": WaitReason.THROTTLED,
+    "threads.32": WaitReason.THROTTLED,
+    "threads.341": WaitReason.THROTTLED,
+}
 #: The death of a container that read ERROR after a publish of it.
 ERROR_AFTER_PUBLISH = "ERROR_AFTER_PUBLISH"
 
@@ -52,6 +66,11 @@ def settle(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
     assert container.id is not None
     times = [attempt.sent_at for attempt in work.attempts] or [container.created_at]
     first_sent, last_sent = times[0] - CLOCK_SLACK, times[-1]
+    if container.published_at is not None:
+        # It is live, whatever Meta says of it now.
+        with desk.reading() as session:
+            known_for = clock(session) - container.published_at
+        return _identify(desk, claim, api, work, since=first_sent, known_for=known_for)
     try:
         status = api.container_status(container.threads_id)
     except (NotReady, RequestRefused):
@@ -62,41 +81,55 @@ def settle(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
     quiet_until = last_sent + desk.settings.quiet_period
     match status.status:
         case StatusCode.PUBLISHED:
-            known_for = now - (container.published_at or now)
-            return _identify(desk, claim, api, work, since=first_sent, known_for=known_for)
+            return _identify(desk, claim, api, work, since=first_sent, known_for=timedelta(0))
         case StatusCode.EXPIRED:
             return bury(desk, claim, container, death="EXPIRED", dead=True)
         case StatusCode.FINISHED if now >= quiet_until:
-            return _did_not_happen(desk, work, age=now - last_sent)
+            return _did_not_happen(desk, claim, work, age=now - last_sent)
         case StatusCode.ERROR if now >= quiet_until:
             return _error_after_publish(desk, claim, api, work, since=first_sent)
         case StatusCode.FINISHED | StatusCode.ERROR:
             gap = min(quiet_until - now, polling_gap("video", age=now - last_sent))
-            return Wait(delay=gap, reason=WaitReason.QUIET_PERIOD)
+            return Wait(delay=gap, reason=_refused_for(work.attempts[-1:]))
         case _:
             gap = polling_gap("video", age=now - last_sent)
             return Wait(delay=gap, reason=WaitReason.IN_DOUBT)
 
 
-def _did_not_happen(desk: Desk, work: Work, *, age: timedelta) -> Outcome:
+def _refused_for(last: Sequence[AttemptRow]) -> WaitReason:
+    """What the last publish was answered with: a throttle, a used-up quota, or nothing of use."""
+    reasons = [_LIMITS[one.code] for one in last if one.code in _LIMITS]
+    return reasons[0] if reasons else WaitReason.QUIET_PERIOD
+
+
+def _sends_in_doubt(attempts: Sequence[AttemptRow]) -> int:
+    """Sends since the first that nobody answered; those that met a limit are no evidence."""
+    since = list(dropwhile(lambda one: one.state in HARMLESS, attempts))
+    counted = [one for one in since if one.state != AttemptState.NOT_SENT]
+    return sum(one.code not in _LIMITS for one in counted)
+
+
+def _did_not_happen(desk: Desk, claim: Claim, work: Work, *, age: timedelta) -> Outcome:
     """The quiet period is over and the container still reads FINISHED: it may be sent again."""
     if desk.settings.republish_same_container == "never":
         # PUBLISHED or EXPIRED will tell, within a day.
         return Wait(delay=patience(age), reason=WaitReason.IN_DOUBT)
-    unanswered = [a for a in work.attempts if a.state not in HARMLESS]
-    if len(unanswered) >= MOST_ATTEMPTS:
+    sends = _sends_in_doubt(work.attempts)
+    if sends >= MOST_ATTEMPTS:
         return Review(
             Trouble(
                 code="in_doubt",
-                message=f"{len(unanswered)} publishes of segment {work.row.index} were sent "
-                "and none took effect or was refused",
+                message=f"segment {work.row.index} was sent {sends} times, and nobody said "
+                "what became of it",
                 advice=LOOK,
             ),
             recheck=RECHECK,
         )
     with desk.transaction() as session:
+        jobs.check(session, claim)
         for attempt in work.attempts:
-            containers.settle(session, attempt.id, AttemptState.UNKNOWN)
+            if attempt.state == AttemptState.OPEN:
+                containers.settle(session, attempt.id, AttemptState.UNKNOWN)
         segments.move(
             session,
             work.row.id,
@@ -144,7 +177,10 @@ def _identify(
 ) -> Outcome:
     """The segment is live; find its media id: a unique match or none."""
     found = look_alikes(desk, api, work, since=since)
-    if len(found) == 1:
+    with desk.reading() as session:
+        # A post that is the only one to be seen yet may be the other's.
+        twin = segments.has_twin_in_doubt(session, work.row.id, account_id=claim.account_id)
+    if len(found) == 1 and not twin:
         with desk.transaction() as session:
             record_live(session, claim, work, found[0].id, "segment_found")
         return Done()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from threadsworker.errors import ThreadsWorkerError
+from threadsworker.errors import RateLimited, ThreadsWorkerError
 from threadsworker.job import TERMINAL
 from threadsworker.staging import Staging
 from threadsworker.steps.cleanup import tidy
@@ -37,6 +37,10 @@ def _sweep_ended_jobs(desk: Desk) -> int:
     for job_id in forgotten:
         try:
             tidy(desk, job_id)
+        except RateLimited as error:
+            # Whoever asked for a pause gets it; the rest follows the next time.
+            logger.warning("Staged files are left for now: %s", error)
+            break
         except ThreadsWorkerError as error:
             logger.warning("Job %s: its staged files could not be removed: %s", job_id, error)
         else:

@@ -205,5 +205,5 @@ def _let_go(desk: Desk, claim: Claim) -> None:
     with desk.transaction() as session:
         now = clock(session)
         delay = backoff(claim.claims, dice=desk.dice)
-        jobs.let_go(session, claim, until=now + delay)
-        jobs.record(session, claim, "broke", now=now)
+        if jobs.let_go(session, claim, until=now + delay):
+            jobs.record(session, claim, "broke", now=now)

@@ -29,6 +29,7 @@ from threadsworker.job import (
     backoff,
     cool_down,
 )
+from threadsworker.log import redacted
 
 #: Meta's code for "an unknown error occurred", which it says for passing troubles and for
 #: media that it will never accept, and for a missing permission, which may be a false alarm.
@@ -82,15 +83,14 @@ def outcome_of(error: ThreadsWorkerError, *, tries: int, dice: random.Random) ->
         )
     if isinstance(error, RequestRefused | NotFound | NotPossible):
         return Failed(trouble)
-    if (
-        isinstance(error, Unavailable)
-        and error.code in (UNKNOWN_ERROR, NO_PERMISSION)
-        and tries >= AMBIGUOUS_TRIES
-    ):
-        return Failed(trouble)
     return Wait(
         delay=backoff(tries, dice=dice), reason=WaitReason.BACKOFF, trouble=trouble, counts=True
     )
+
+
+def is_final(error: Unavailable, *, tries: int) -> bool:
+    """Whether a container will never be made, although Meta calls the trouble a passing one."""
+    return error.code in (UNKNOWN_ERROR, NO_PERMISSION) and tries >= AMBIGUOUS_TRIES
 
 
 def _may_pass(error: RequestRefused) -> bool:
@@ -103,7 +103,8 @@ def trouble_of(error: ThreadsWorkerError) -> Trouble:
         words = [error.message, error.user_title, error.user_message]
         return Trouble(
             code=error.stable_code,
-            message=": ".join(dict.fromkeys(word for word in words if word)),
+            # Services have been known to repeat the token that they reject.
+            message=redacted(": ".join(dict.fromkeys(word for word in words if word))),
             advice=_advice(error),
         )
     if isinstance(error, NoAnswer):

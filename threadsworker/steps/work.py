@@ -10,7 +10,7 @@ from sqlmodel import Session
 from threadsworker.job import LIVE, StagedState
 from threadsworker.post import MediaItem, Segment
 from threadsworker.steps.desk import Desk
-from threadsworker.store import containers, jobs, segments, staged
+from threadsworker.store import accounts, containers, jobs, segments, staged
 from threadsworker.store.accounts import Credentials
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
@@ -64,6 +64,13 @@ def record_live(session: Session, claim: Claim, work: Work, media_id: str, what:
     now = clock(session)
     if segments.published(session, work.row.id, media_id=media_id, reply_to=work.reply_to, now=now):
         jobs.record(session, claim, what, now=now, segment=work.row.index, media_id=media_id)
+        accounts.proven(session, claim.account_id)
+        jobs.told(session, claim.job_id, now=now)
+    elif segments.at(session, claim.job_id, work.row.index).media_id != media_id:
+        # A container has become two posts: what all of this rests upon does not hold.
+        jobs.record(
+            session, claim, "second_post", now=now, segment=work.row.index, media_id=media_id
+        )
 
 
 def load(desk: Desk, claim: Claim, index: int) -> tuple[Work, Credentials]:
@@ -78,17 +85,19 @@ def load_from(
     """Segment `index` and those after it, and the account's tokens."""
     with desk.reading() as session:
         job = jobs.find(session, claim.job_id)
-        rows = segments.of_job(session, claim.job_id)
-        wanted = rows[index : index + 1] if only else rows[index:]
+        rows = segments.from_index(session, claim.job_id, index - 1, only=only)
+        before = {row.index: row for row in rows}
+        wanted = [row for row in rows if row.index >= index]
         media = segments.media_of(session, wanted)
         urls = {
             row.sha256: row.url
             for row in staged.of_job(session, claim.job_id)
             if row.state == StagedState.PRESENT and row.url is not None
         }
+        made = containers.live_of(session, [row.id for row in wanted])
         found = []
         for row in wanted:
-            live = containers.live(session, row.id)
+            live = made[row.id]
             attempts = containers.attempts(session, live[0].id) if 0 in live and live[0].id else []
             found.append(
                 Work(
@@ -96,8 +105,8 @@ def load_from(
                     planned=planned_segment(row, media[row.id]),
                     containers=live,
                     attempts=attempts,
-                    reply_to=rows[row.index - 1].media_id if row.index else job.reply_to,
-                    parent_at=rows[row.index - 1].published_at if row.index else None,
+                    reply_to=before[row.index - 1].media_id if row.index else job.reply_to,
+                    parent_at=before[row.index - 1].published_at if row.index else None,
                     staged=urls,
                 )
             )

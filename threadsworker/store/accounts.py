@@ -20,7 +20,8 @@ from threadsworker.store.tables import AccountRow, JobRow
 
 class AccountStatus(StrEnum):
     ACTIVE = "active"
-    #: Meta or GitHub rejected a token; jobs wait until `put` brings a new one.
+    #: Meta or GitHub rejected a token; jobs wait until `put` brings a new one, or until the
+    #: old one is seen to work.
     NEEDS_RECONNECT = "needs_reconnect"
 
 
@@ -134,7 +135,9 @@ def credentials(session: Session, account_id: str, *, cipher: Cipher) -> Credent
 
 def lock(session: Session, account_id: str) -> None:
     """Hold the account's row until the transaction ends: one publish is authorised at a time."""
-    session.exec(select(AccountRow.id).where(AccountRow.id == account_id).with_for_update()).one()
+    session.exec(
+        select(AccountRow.id).where(AccountRow.id == account_id).with_for_update(key_share=True)
+    ).one()
 
 
 def to_sweep(session: Session, *, before: datetime, now: datetime, limit: int) -> list[str]:
@@ -155,6 +158,18 @@ def to_sweep(session: Session, *, before: datetime, now: datetime, limit: int) -
         .returning(col(AccountRow.id))
     ).all()
     return [row[0] for row in taken]
+
+
+def proven(session: Session, account_id: str) -> None:
+    """needs_reconnect → active: its token has just published a post."""
+    session.exec(
+        update(AccountRow)
+        .where(
+            col(AccountRow.id) == account_id,
+            col(AccountRow.status) == AccountStatus.NEEDS_RECONNECT,
+        )
+        .values(status=AccountStatus.ACTIVE)
+    )
 
 
 def disconnect(session: Session, account_id: str) -> None:

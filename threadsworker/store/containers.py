@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
@@ -23,10 +23,23 @@ from threadsworker.store.tables import AttemptRow, ContainerRow, QuotaUseRow
 
 def live(session: Session, segment_id: str) -> dict[int, ContainerRow]:
     """The segment's live containers by item: 0 is the post itself, 1 to 20 its carousel items."""
+    return live_of(session, [segment_id])[segment_id]
+
+
+def live_of(session: Session, segment_ids: Sequence[str]) -> dict[str, dict[int, ContainerRow]]:
+    """The live containers of each of the segments, by item, by segment id."""
     found = select(ContainerRow).where(
-        ContainerRow.segment_id == segment_id, col(ContainerRow.live).is_(True)
+        col(ContainerRow.segment_id).in_(list(segment_ids)), col(ContainerRow.live).is_(True)
     )
-    return {row.item: row for row in session.exec(found).all()}
+    made: dict[str, dict[int, ContainerRow]] = {segment_id: {} for segment_id in segment_ids}
+    for row in session.exec(found).all():
+        made[row.segment_id][row.item] = row
+    return made
+
+
+def get(session: Session, container_id: int) -> ContainerRow:
+    """The container of that row id."""
+    return session.get_one(ContainerRow, container_id)
 
 
 def creation_ids(session: Session, segment_ids: Sequence[str]) -> dict[str, str]:
@@ -94,18 +107,21 @@ def bury(
     jobs.check(session, claim)
     if not dead and any(one.state not in HARMLESS for one in attempts(session, container_id)):
         return False
-    return _buried(session, container_id, death=death)
+    # One that once read PUBLISHED is a post, whatever Meta says of it later.
+    return _buried(session, container_id, col(ContainerRow.published_at).is_(None), death=death)
 
 
 def renounce(session: Session, container_id: int) -> bool:
-    """live → dead, because a person said that it did not become a post."""
+    """live → dead, because a person said that it did not become a post, or is none any more."""
     return _buried(session, container_id, death="RENOUNCED")
 
 
-def _buried(session: Session, container_id: int, *, death: str) -> bool:
+def _buried(
+    session: Session, container_id: int, *conditions: ColumnElement[bool], death: str
+) -> bool:
     buried = session.exec(
         update(ContainerRow)
-        .where(col(ContainerRow.id) == container_id, col(ContainerRow.live).is_(True))
+        .where(col(ContainerRow.id) == container_id, col(ContainerRow.live).is_(True), *conditions)
         .values(live=False, death=death)
     )
     return buried.rowcount == 1

@@ -138,11 +138,17 @@ def check(session: Session, claim: Claim, *, now: datetime | None = None) -> Non
 
     With `now`, the lease must not have run out either: others may be about to take the job.
     """
-    found = select(JobRow.id).where(*_held(claim)).with_for_update()
+    found = select(JobRow.id).where(*_held(claim)).with_for_update(key_share=True)
     if now is not None:
         found = found.where(col(JobRow.lease_until) > now)
     if session.exec(found).first() is None:
         raise _lost(claim)
+
+
+def holds(session: Session, claim: Claim) -> bool:
+    """Whether `claim` still holds the job: for facts, which are kept in any case."""
+    found = select(JobRow.id).where(*_held(claim)).with_for_update(key_share=True)
+    return session.exec(found).first() is not None
 
 
 def record(
@@ -244,13 +250,13 @@ def review(
     )
 
 
-def let_go(session: Session, claim: Claim, *, until: datetime) -> None:
+def let_go(session: Session, claim: Claim, *, until: datetime) -> bool:
     """
-    publishing → publishing, held by nobody, after a step that broke.
+    publishing → publishing, held by nobody, after a step that broke. False if it is lost.
 
     `claims` stays as it is: a job that breaks every worker shows by it.
     """
-    _written(session, claim, {"lease_until": None, "claimed_by": None, "wake_at": until})
+    return _written(session, claim, {"lease_until": None, "claimed_by": None, "wake_at": until})
 
 
 def note_trouble(session: Session, claim: Claim, trouble: Trouble) -> None:
@@ -290,6 +296,15 @@ def cancel(session: Session, job_id: str, *, now: datetime) -> bool:
         return False
     events.record(session, job_id, "cancelled", now=now, run=cancelled[0])
     return True
+
+
+def told(session: Session, job_id: str, *, now: datetime) -> None:
+    """needs_review → needs_review, due now: what was in question is known after all."""
+    session.exec(
+        update(JobRow)
+        .where(col(JobRow.id) == job_id, col(JobRow.state) == JobState.NEEDS_REVIEW)
+        .values(wake_at=now)
+    )
 
 
 def give_up(session: Session, job_id: str, *, now: datetime, **data: Any) -> bool:

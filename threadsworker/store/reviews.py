@@ -19,6 +19,16 @@ from threadsworker.store.tables import JobRow
 
 #: Reason of a job whose segment is live, known, and in the wrong place.
 DETACHED = "reply_detached"
+#: Reasons that say that a publish is in doubt.
+_IN_DOUBT = frozenset(
+    {
+        "in_doubt",
+        "in_doubt_not_found",
+        "published_id_unknown",
+        "error_but_live",
+        "error_after_publish",
+    }
+)
 #: How long a publish of a container may still take effect: it expires after 24 hours.
 DANGEROUS_FOR = timedelta(hours=26)
 
@@ -38,7 +48,8 @@ def decide(
     Raises
     ------
     NotFound, NotPossible:
-        There is no such job; it does not need review; the media id is another segment's.
+        There is no such job; it does not need review; what was in question is known by now;
+        the media id is another segment's.
     """
     reason = _in_review(session, job_id).reason
     index = segments.next_index(session, job_id)
@@ -58,21 +69,27 @@ def decide(
     if start is None or index is None:
         raise _not_in_review(job_id)
     segment = segments.at(session, job_id, index)
+    live = containers.live(session, segment.id).get(0)
+    if reason in _IN_DOUBT and (live is None or live.id is None or not _doubt(session, live.id)):
+        raise _settled(f"segment {index} of job {job_id} is not in doubt any more")
+    detached = reason == DETACHED
     if media_id is None:
-        live = containers.live(session, segment.id).get(0)
+        if not segments.renounced(session, segment.id, of_live=detached):
+            raise _settled(f"segment {index} of job {job_id} is live as {segment.media_id}")
         if live is not None and live.id is not None:
             containers.renounce(session, live.id)
-        segments.renounced(session, segment.id)
         return start
     try:
         with session.begin_nested():
-            segments.resolved(
-                session, segment.id, media_id=media_id, accepted=reason == DETACHED, now=now
+            decided = segments.resolved(
+                session, segment.id, media_id=media_id, accepted=detached, now=now
             )
     except IntegrityError:
         raise NotPossible(
             f"media id {media_id} belongs to another segment", code="resolve.media_taken"
         ) from None
+    if not decided:
+        raise _settled(f"segment {index} of job {job_id} is live as {segment.media_id}")
     return Start(start.job_id, start.run, segments.next_index(session, job_id))
 
 
@@ -111,5 +128,17 @@ def _risk(session: Session, job_id: str, index: int | None, *, now: datetime) ->
     live = containers.live(session, segments.at(session, job_id, index).id).get(0)
     if live is None or live.id is None:
         return {"risk": False}
-    open_ended = any(a.state not in HARMLESS for a in containers.attempts(session, live.id))
-    return {"risk": open_ended and now < live.created_at + DANGEROUS_FOR}
+    return {"risk": _doubt(session, live.id) and now < live.created_at + DANGEROUS_FOR}
+
+
+def _doubt(session: Session, container_id: int) -> bool:
+    """Whether a publish of the container may have happened, or may still happen."""
+    row = containers.get(session, container_id)
+    sent = containers.attempts(session, container_id)
+    return row.published_at is not None or any(one.state not in HARMLESS for one in sent)
+
+
+def _settled(message: str) -> NotPossible:
+    return NotPossible(
+        f"{message}: `threadsworker retry` goes on from there", code="resolve.settled"
+    )

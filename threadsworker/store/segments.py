@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, and_, func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select, update
 
-from threadsworker.job import LIVE, RESTING, SEGMENT_MOVES, SegmentState
-from threadsworker.store.tables import JobRow, MediaRow, SegmentRow
+from threadsworker.job import LIVE, RESTING, SEGMENT_MOVES, AttemptState, SegmentState
+from threadsworker.store.tables import AttemptRow, JobRow, MediaRow, SegmentRow
 
 #: States of a segment whose container may have to be given up.
 REBUILD = (
@@ -30,6 +30,20 @@ REBUILD = (
 def of_job(session: Session, job_id: str) -> list[SegmentRow]:
     """The job's segments, root first."""
     found = select(SegmentRow).where(SegmentRow.job_id == job_id).order_by(col(SegmentRow.index))
+    return list(session.exec(found).all())
+
+
+def from_index(
+    session: Session, job_id: str, index: int, *, only: bool = False
+) -> list[SegmentRow]:
+    """The job's segments from `index` on; with `only`, no more than that and the next."""
+    found = (
+        select(SegmentRow)
+        .where(SegmentRow.job_id == job_id, SegmentRow.index >= index)
+        .order_by(col(SegmentRow.index))
+    )
+    if only:
+        found = found.where(SegmentRow.index <= index + 1)
     return list(session.exec(found).all())
 
 
@@ -141,28 +155,60 @@ def has_twin_in_flight(session: Session, segment_id: str, *, account_id: str) ->
 
 def resolved(
     session: Session, segment_id: str, *, media_id: str, accepted: bool, now: datetime
-) -> None:
+) -> bool:
     """
-    anything → published, because a person said so.
+    not live → published, because a person said so. False if it is live already.
 
-    `accepted`: verified at once, since the person has seen where it is.
+    `accepted`: published → verified, since the person has seen where it is.
     """
-    session.exec(
+    told = session.exec(
         update(SegmentRow)
-        .where(col(SegmentRow.id) == segment_id)
+        .where(col(SegmentRow.id) == segment_id, _open_to_decision(of_live=accepted))
         .values(
             state=SegmentState.VERIFIED if accepted else SegmentState.PUBLISHED,
             media_id=media_id,
             published_at=func.coalesce(col(SegmentRow.published_at), now),
         )
     )
+    return told.rowcount == 1
 
 
-def renounced(session: Session, segment_id: str) -> None:
-    """anything → ready_to_create: it is not live, or no more, because a person said so."""
-    session.exec(
+def has_twin_in_doubt(session: Session, segment_id: str, *, account_id: str) -> bool:
+    """Whether another segment of the account with the same text may be live, and under what id."""
+    own, other = aliased(SegmentRow), aliased(SegmentRow)
+    found = (
+        select(other.id)
+        .join(JobRow, col(JobRow.id) == col(other.job_id))
+        .join(AttemptRow, col(AttemptRow.segment_id) == col(other.id))
+        .join(own, col(own.text) == col(other.text))
+        .where(
+            own.id == segment_id,
+            other.id != segment_id,
+            col(other.media_id).is_(None),
+            col(AttemptRow.state).in_([AttemptState.OPEN, AttemptState.UNKNOWN]),
+            JobRow.account_id == account_id,
+        )
+        .limit(1)
+    )
+    return session.exec(found).first() is not None
+
+
+def _open_to_decision(*, of_live: bool) -> ColumnElement[bool]:
+    """What is known to be live is decided about only if that is what the review is about."""
+    if of_live:
+        return col(SegmentRow.state) == SegmentState.PUBLISHED
+    return and_(col(SegmentRow.media_id).is_(None), col(SegmentRow.state).not_in(list(LIVE)))
+
+
+def renounced(session: Session, segment_id: str, *, of_live: bool) -> bool:
+    """
+    not live → ready_to_create, because a person said so. False if it is live.
+
+    `of_live`: published → ready_to_create, since the person has deleted it.
+    """
+    told = session.exec(
         update(SegmentRow)
-        .where(col(SegmentRow.id) == segment_id)
+        .where(col(SegmentRow.id) == segment_id, _open_to_decision(of_live=of_live))
         .values(
             state=SegmentState.READY_TO_CREATE,
             media_id=None,
@@ -171,6 +217,7 @@ def renounced(session: Session, segment_id: str) -> None:
             published_at=None,
         )
     )
+    return told.rowcount == 1
 
 
 def owned_media_ids(session: Session, candidates: Sequence[str]) -> set[str]:

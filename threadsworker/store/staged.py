@@ -64,12 +64,17 @@ def count(session: Session, job_id: str) -> int:
 
 
 def of_ended_jobs(session: Session, *, limit: int) -> list[str]:
-    """Ids of jobs that have ended and whose files may still be public."""
+    """
+    Ids of jobs that have ended and whose files may still be public, in no order.
+
+    In no order, so that those that cannot be tidied up do not stand before the others.
+    """
     found = (
         select(StagedRow.job_id)
         .join(JobRow, col(JobRow.id) == col(StagedRow.job_id))
         .where(StagedRow.state != StagedState.GONE, col(JobRow.state).in_(list(TERMINAL)))
-        .distinct()
+        .group_by(col(StagedRow.job_id))
+        .order_by(func.random())
         .limit(limit)
     )
     return list(session.exec(found).all())

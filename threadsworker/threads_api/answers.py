@@ -80,7 +80,8 @@ def error_of(response: Response, body: dict[str, Any] | None) -> ApiError:
         return _graph_error(response, envelope)
     if body and "error_message" in body:
         return _flat_error(status, body)
-    wanted = RateLimited if status == 429 else Unavailable if status >= 500 else RequestRefused
+    # Without Meta's envelope it is some proxy's answer, and says nothing about the request.
+    wanted = RateLimited if status == 429 else Unavailable
     return wanted(
         f"HTTP {status} without Meta's words",
         service="threads",

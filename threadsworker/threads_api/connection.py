@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import SecretStr
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from threadsworker.errors import NoAnswer, Unavailable
+from threadsworker.errors import AnswerLost, NoAnswer, Unavailable
 from threadsworker.http import Http
 from threadsworker.threads_api.answers import read
 
@@ -78,8 +78,10 @@ class Connection:
         while True:
             answer = self.get(path, **params, **after)
             found = answer.get("data", [])
+            if not isinstance(found, list):
+                raise AnswerLost(f"GET {path}: a listing without a list")
             yield from found
-            cursor = answer.get("paging", {}).get("cursors", {}).get("after")
+            cursor = _cursor(answer)
             if not found or not cursor or after.get("after") == cursor:
                 return
             after = {"after": cursor}
@@ -91,3 +93,10 @@ class Connection:
 
     def _url(self, path: str) -> str:
         return f"{self._base_url}/{self._version}{path}"
+
+
+def _cursor(answer: dict[str, Any]) -> str | None:
+    found: Any = answer
+    for name in ("paging", "cursors", "after"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, str) else None

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
+
+from threadsworker.errors import AnswerLost
 from threadsworker.threads_api.connection import Connection
 from threadsworker.threads_api.objects import MediaObject, Profile, PublishingLimit, Quota
+
+Read = TypeVar("Read", bound=BaseModel)
 
 #: What a listing tells of a post.
 LISTED = (
@@ -41,7 +46,7 @@ class Reading(Connection):
 
     def me(self, *, fields: Sequence[str] = ("id", "username", "name")) -> Profile:
         """The account's own profile. Its id is text here; elsewhere Meta gives a number."""
-        return Profile.model_validate(self.get("/me", fields=",".join(fields)))
+        return _read_as(Profile, self.get("/me", fields=",".join(fields)))
 
     def media(self, media_id: str, *, fields: Sequence[str] = LISTED) -> MediaObject:
         """
@@ -52,7 +57,7 @@ class Reading(Connection):
         NotReady, RequestRefused:
             It is not visible yet (a few seconds after publishing), or gone.
         """
-        return MediaObject.model_validate(self.get(f"/{media_id}", fields=",".join(fields)))
+        return _read_as(MediaObject, self.get(f"/{media_id}", fields=",".join(fields)))
 
     def own_threads(
         self, *, since: datetime | None = None, fields: Sequence[str] = LISTED
@@ -79,7 +84,17 @@ class Reading(Connection):
         if since is not None:
             params["since"] = str(int(since.timestamp()))
         for found in self.pages(path, **params):
-            yield MediaObject.model_validate(found)
+            yield _read_as(MediaObject, found)
+
+
+def _read_as(model: type[Read], answer: Any) -> Read:
+    """The answer as an object; AnswerLost if it is of another shape."""
+    try:
+        return model.model_validate(answer)
+    except ValidationError as error:
+        # Without what was read: it may be anything.
+        places = {".".join(map(str, one["loc"])) for one in error.errors(include_input=False)}
+        raise AnswerLost(f"an answer of another shape: {', '.join(sorted(places))}") from None
 
 
 def _quota(data: dict[str, Any], usage: str, config: str) -> Quota | None:
