@@ -91,6 +91,8 @@ def publish(desk: Desk, claim: Claim, index: int) -> Outcome:
 
 def _is_in_doubt(desk: Desk, work: Work) -> bool:
     """Whether a publish of the container may have happened, or may still happen."""
+    if work.container is not None and work.container.published_at is not None:
+        return True
     states = {attempt.state for attempt in work.attempts}
     proof = HARMLESS if desk.settings.sole_attempt_rule else {AttemptState.NOT_SENT}
     return not states <= proof
