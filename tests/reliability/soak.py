@@ -26,6 +26,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import psycopg
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -50,8 +51,9 @@ from threadsworker.settings import load_settings
 WORKERS, BEATS = 4, 2
 #: Settings of every process. Leases are short, so that many stalls outlast one.
 SETTINGS = {"LEASE": "4", "DISPATCH_EVERY": "1", "QUIET_PERIOD": "2", "MAX_COUNTDOWN": "5"}
-#: Seconds between two jobs, and the shortest time that chaos lasts.
-PACE, SHORTEST = 0.5, 30.0
+#: Seconds between two jobs at least, how many may be under way at once, and the shortest
+#: time that chaos lasts. The authors wait for the workers, so that any number can be run.
+PACE, UNDER_WAY, SHORTEST = 0.2, 100, 30.0
 #: Seconds until all is at rest after the chaos, and until nothing is staged any more.
 DRAIN, SWEEP = 240.0, 30.0
 #: Seconds after which an author gives up to enqueue.
@@ -60,21 +62,37 @@ PATIENCE = 60.0
 
 @dataclass
 class Authors:
-    """Enqueue jobs, one every `pace` seconds; again, with the same key, when that fails."""
+    """
+    Enqueue jobs, one every `PACE` seconds while fewer than `UNDER_WAY` are not at rest; again,
+    with the same key, when that fails.
+    """
 
     client: Client
+    audit: Audit
     parent: str
-    pace: float
     #: By job id.
     accepted: dict[str, Order] = field(default_factory=dict)
     refusals: int = 0
     surprises: list[str] = field(default_factory=list)
 
     def work(self, wanted: Iterator[Order]) -> None:
-        began, pause = monotonic(), threading.Event()
-        for n, order in enumerate(wanted):
-            pause.wait(max(0.0, began + n * self.pace - monotonic()))
+        pause, room = threading.Event(), 0
+        for order in wanted:
+            while room <= 0:
+                pause.wait(PACE)
+                room = self._room()
+            began = monotonic()
             self._enqueue(order, pause)
+            room -= 1
+            pause.wait(max(0.0, began + PACE - monotonic()))
+
+    def _room(self) -> int:
+        """How many jobs may be enqueued before the next look, few enough for a steady load."""
+        try:
+            return min(10, UNDER_WAY - self.audit.under_way())
+        except psycopg.Error:
+            # PostgreSQL is away.
+            return 0
 
     def _enqueue(self, order: Order, pause: threading.Event) -> None:
         deadline = monotonic() + PATIENCE
@@ -180,7 +198,7 @@ def soak(
         answers = Answers(on.sandbox, random.Random(f"{seed} answers"))
         answers.plan(0 if calm else 3 * sum(len(order.texts) for order in wanted))
         chaos = Chaos(on.fleet, on.redis, on.postgres, seed)
-        authors = Authors(on.client, parent, PACE)
+        authors = Authors(on.client, on.audit, parent)
         chaos_began = monotonic()
         if not calm:
             chaos.start()

@@ -109,6 +109,14 @@ class Audit:
         """The state of every job."""
         return {row.id: row.state for row in self._rows("SELECT id, state FROM job")}
 
+    def under_way(self) -> int:
+        """How many jobs are not at rest."""
+        (found,) = self._rows(
+            "SELECT count(*) AS n FROM job WHERE state NOT IN"
+            " ('published', 'failed', 'cancelled', 'missed', 'needs_review')"
+        )
+        return int(found.n)
+
     def jobs(self) -> dict[str, JobSeen]:
         found = self._rows(
             "SELECT id, state, reason, error_code AS error, created_at, finished_at FROM job"

@@ -83,9 +83,9 @@ def recoveries(deeds: Sequence[Deed], claims: Mapping[str, Sequence[ClaimSeen]])
         if deed.what not in KILLS:
             continue
         for history in claims.values():
-            held = [one for one in history if one.port in deed.ports and _is_held(one, deed.at)]
-            later = [one.at.timestamp() for one in history if one.at.timestamp() > deed.at]
-            if held and later:
+            if not any(one.port in deed.ports and _is_held(one, deed.at) for one in history):
+                continue
+            if later := [one.at.timestamp() for one in history if one.at.timestamp() > deed.at]:
                 found.append(min(later) - deed.at)
     return found
 
