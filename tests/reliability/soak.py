@@ -22,6 +22,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -49,6 +50,8 @@ from threadsworker.sandbox import Sandbox, SandboxOptions
 from threadsworker.settings import load_settings
 
 WORKERS, BEATS = 4, 2
+#: Processes of a worker.
+PROCESSES = 2
 #: Settings of every process. Leases are short, so that many stalls outlast one.
 SETTINGS = {"LEASE": "4", "DISPATCH_EVERY": "1", "QUIET_PERIOD": "2", "MAX_COUNTDOWN": "5"}
 #: Seconds between two jobs at least, how many may be under way at once, and the shortest
@@ -70,14 +73,18 @@ class Authors:
     client: Client
     audit: Audit
     parent: str
+    #: Seconds after which no more is enqueued.
+    limit: float = inf
     #: By job id.
     accepted: dict[str, Order] = field(default_factory=dict)
     refusals: int = 0
     surprises: list[str] = field(default_factory=list)
 
     def work(self, wanted: Iterator[Order]) -> None:
-        pause, room = threading.Event(), 0
+        pause, room, ends = threading.Event(), 0, monotonic() + self.limit
         for order in wanted:
+            if monotonic() >= ends:
+                return
             while room <= 0:
                 pause.wait(PACE)
                 room = self._room()
@@ -127,7 +134,7 @@ class Stage:
 
 
 @contextmanager
-def stage(directory: Path, seed: int) -> Iterator[Stage]:
+def stage(directory: Path, seed: int, *, processes: int) -> Iterator[Stage]:
     """Servers, sandbox, accounts, and the processes running."""
     with ExitStack() as stack:
         cluster = stack.enter_context(postgres_cluster(directory / "postgres"))
@@ -172,7 +179,7 @@ def stage(directory: Path, seed: int) -> Iterator[Stage]:
         audit.install()
         try:
             for n in range(WORKERS):
-                fleet.launch(f"worker-{n}", "worker", "-c", "2")
+                fleet.launch(f"worker-{n}", "worker", "-c", str(processes))
             for n in range(BEATS):
                 fleet.launch(f"beat-{n}", "beat")
             yield Stage(home, sandbox, redis, cluster, fleet, client, audit)
@@ -188,17 +195,26 @@ def _environment(given: dict[str, str]) -> dict[str, str]:
 
 
 def soak(
-    jobs: int, seed: int, directory: Path, *, calm: bool = False
+    jobs: int,
+    seed: int,
+    directory: Path,
+    *,
+    calm: bool = False,
+    limit: float = inf,
+    processes: int = PROCESSES,
 ) -> tuple[Verdict, dict[str, Any]]:
-    """Publish `jobs` posts in chaos, or without any; the verdict and the report."""
+    """
+    Publish `jobs` posts, or as many as are enqueued in `limit` seconds, in chaos or without
+    any, by workers of so many processes; the verdict and the report.
+    """
     began = monotonic()
-    with stage(directory, seed) as on:
+    with stage(directory, seed, processes=processes) as on:
         parent = _first_post(on.client, seed)
         wanted = list(orders(jobs, seed=seed, owners=owners(seed)))
         answers = Answers(on.sandbox, random.Random(f"{seed} answers"))
         answers.plan(0 if calm else 3 * sum(len(order.texts) for order in wanted))
         chaos = Chaos(on.fleet, on.redis, on.postgres, seed)
-        authors = Authors(on.client, on.audit, parent)
+        authors = Authors(on.client, on.audit, parent, limit)
         chaos_began = monotonic()
         if not calm:
             chaos.start()
@@ -294,13 +310,26 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="file for the report")
     parser.add_argument("--calm", action="store_true", help="no chaos, to compare with")
     parser.add_argument("--keep", action="store_true", help="keep logs and ledger of a clean run")
+    parser.add_argument(
+        "--minutes", type=float, default=inf, help="no further job is enqueued after so long"
+    )
+    parser.add_argument(
+        "--processes", type=int, default=PROCESSES, help="of each of the four workers"
+    )
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
     for name in [name for name in os.environ if name.startswith("THREADSWORKER_")]:
         del os.environ[name]
     directory = Path(tempfile.mkdtemp(prefix="soak-"))
     sys.stderr.write(f"seed {given.seed}, {given.jobs} jobs, in {directory}\n")
-    verdict, found = soak(given.jobs, given.seed, directory, calm=given.calm)
+    verdict, found = soak(
+        given.jobs,
+        given.seed,
+        directory,
+        calm=given.calm,
+        limit=60 * given.minutes,
+        processes=given.processes,
+    )
     sys.stdout.write(table(found))
     if given.json is not None:
         given.json.write_text(json.dumps(found, indent=2, default=str) + "\n")
