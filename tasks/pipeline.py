@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.app import app, desk
+from tasks.upkeep import ring
 from threadsworker import queue
 from threadsworker.steps.cleanup import cleanup as cleanup_step
 from threadsworker.steps.cleanup import tidy
@@ -14,6 +15,7 @@ from threadsworker.steps.publish import publish as publish_step
 from threadsworker.steps.reply_chain import next_segment
 from threadsworker.steps.reply_chain import reply_chain as reply_chain_step
 from threadsworker.steps.take import Again, Broken, Go, Next, Stop, take
+from threadsworker.steps.upkeep import dispatch_next
 from threadsworker.steps.upload import upload as upload_step
 
 
@@ -66,7 +68,8 @@ def cleanup(self: Any, job_id: str, run: int) -> None:
     following = take(desk, cleanup_step, job_id, run)
     if isinstance(following, Stop):
         tidy(desk, job_id)
-    _follow(self, following, job_id, run)
+    if _follow(self, following, job_id, run):
+        _next_of_account(job_id)
 
 
 def _follow(task: Any, following: Next, job_id: str, run: int) -> bool:
@@ -74,12 +77,20 @@ def _follow(task: Any, following: Next, job_id: str, run: int) -> bool:
     match following:
         case Go():
             return True
-        case Stop():
+        case Stop(makes_room):
             task.request.chain = None
+            if makes_room:
+                _next_of_account(job_id)
             return False
         case Again(delay):
             raise task.retry(countdown=delay.total_seconds())
         case Broken(trouble, clean):
             if clean:
                 queue.cleanup(app, job_id, run).apply_async()
+            _next_of_account(job_id)
             raise ChainFailed(trouble.code, trouble.message, trouble.advice)
+
+
+def _next_of_account(job_id: str) -> None:
+    """This job makes room: begin what waits for it, and do not leave it to beat."""
+    ring(dispatch_next(desk, job_id))

@@ -13,13 +13,13 @@ from threadsworker.store.runs import Start
 @app.task(name=queue.DISPATCH_DUE)
 def dispatch_due() -> None:
     """Start the jobs whose time has come."""
-    _ring(upkeep.dispatch_due(desk, backlog=queue.backlog(app)))
+    ring(upkeep.dispatch_due(desk, backlog=queue.backlog(app)))
 
 
 @app.task(name=queue.RESCUE_STALLED)
 def rescue_stalled() -> None:
     """Start the jobs again whose worker or message was lost."""
-    _ring(upkeep.rescue_stalled(desk, backlog=queue.backlog(app)))
+    ring(upkeep.rescue_stalled(desk, backlog=queue.backlog(app)))
 
 
 @app.task(name=queue.SWEEP_STAGED)
@@ -28,6 +28,7 @@ def sweep_staged() -> None:
     sweep.sweep_staged(desk)
 
 
-def _ring(starts: Iterable[Start]) -> None:
+def ring(starts: Iterable[Start]) -> None:
+    """Send the chains of these runs."""
     for start in starts:
         queue.job_chain(app, start.job_id, start.run, start.index).apply_async()

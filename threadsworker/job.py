@@ -4,7 +4,8 @@ The life of a job and of its segments. Pure: states, outcomes, back-off and poll
 A job, publish one post for one account::
 
     scheduled ──a──▶ queued ──b──▶ publishing ──c──▶ published
-                       ▲  ▲            │
+        ▲              ▲  ▲            │
+        └───────k──────┼──┼────────────┤
                        │  └─────f──────┤
                        └──e── waiting ◀┼─d
                                        ├──g──▶ failed
@@ -16,8 +17,8 @@ a  its time has come                      f  the chain fell silent: rescued, wit
 b  a worker claimed it                    g  a definite refusal; can be retried from there
 c  every segment is live, nothing staged  h  only a person can tell what happened
 d  has to wait, with a reason; goes back  i  somebody asked for it
-   when its message returns               j  too late, by policy
-e  parked, and `wake_at` has come
+   when its message returns               j  too late, by policy; before anything was sent
+e  parked, and `wake_at` has come         k  prepared ahead of its time
 
 A segment, one Threads post of the thread::
 
@@ -36,7 +37,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -220,6 +221,15 @@ class Wait:
     rewind: bool = False
     #: Whether this wait counts towards the growing back-off.
     counts: bool = False
+    #: Seconds that the service wants to be left alone for, if it said so.
+    asked_for: float | None = None
+
+
+@dataclass(frozen=True)
+class Early:
+    """All is prepared, and the post's time has not come."""
+
+    until: datetime
 
 
 @dataclass(frozen=True)
@@ -242,7 +252,7 @@ class Finished:
     """The last step is done."""
 
 
-Outcome = Done | Wait | Failed | Review | Finished
+Outcome = Done | Wait | Early | Failed | Review | Finished
 
 
 #: Seconds between two looks at a container: (at least, as a share of its age). Processing
@@ -257,9 +267,14 @@ _GAPS = {
 #: Seconds; no gap is longer.
 LONGEST_GAP = 30.0
 
-#: Seconds of the first back-off, and of the longest.
-FIRST_BACKOFF = 1.0
-LONGEST_BACKOFF = 300.0
+#: Seconds to the first tries after a trouble: most are over in a moment.
+QUICK_BACKOFFS = (1.0, 2.0, 4.0)
+#: Seconds of the back-off that follows, and of the longest; each up to a fifth more or less.
+FIRST_BACKOFF = 30.0
+LONGEST_BACKOFF = 1800.0
+BACKOFF_SPREAD = 0.2
+#: Troubles in a row after which a job fails: they take about a day.
+MOST_TRIES = 50
 #: Seconds of the first pause after a throttle answer, and of the longest.
 FIRST_COOL_DOWN = 60.0
 LONGEST_COOL_DOWN = 3600.0
@@ -283,16 +298,20 @@ def polling_gap(kind: str, *, age: timedelta) -> timedelta:
 
 
 def backoff(tries: int, *, dice: random.Random) -> timedelta:
-    """1 s, 2 s, 4 s … 5 min after `tries` failures, each less up to a quarter at random."""
-    return _doubling(FIRST_BACKOFF, LONGEST_BACKOFF, tries, dice)
+    """1 s, 2 s, 4 s, then 30 s × 2ⁿ up to 30 min, after `tries` failures; ±20 % at random."""
+    if tries < len(QUICK_BACKOFFS):
+        full = QUICK_BACKOFFS[tries]
+    else:
+        doublings = min(tries - len(QUICK_BACKOFFS), 30)
+        full = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0**doublings)
+    return timedelta(seconds=full * dice.uniform(1.0 - BACKOFF_SPREAD, 1.0 + BACKOFF_SPREAD))
 
 
-def cool_down(tries: int, *, asked_for: float | None, dice: random.Random) -> timedelta:
-    """1 min, 2 min … 1 h, and never less than the seconds that the service asked for."""
-    pause = _doubling(FIRST_COOL_DOWN, LONGEST_COOL_DOWN, tries, dice)
-    return max(pause, timedelta(seconds=asked_for or 0.0))
-
-
-def _doubling(first: float, longest: float, tries: int, dice: random.Random) -> timedelta:
-    full = min(longest, first * 2.0 ** min(tries, 30))
-    return timedelta(seconds=full * (1.0 - 0.25 * dice.random()))
+def cool_down(throttles: int, *, asked_for: float | None, dice: random.Random) -> timedelta:
+    """
+    1 min, 2 min … 1 h after `throttles` others in a row, each up to a quarter longer at random,
+    and never less than the seconds that the service asked for.
+    """
+    full = min(LONGEST_COOL_DOWN, FIRST_COOL_DOWN * 2.0 ** min(throttles, 30))
+    pause = max(full, asked_for or 0.0)
+    return timedelta(seconds=pause * (1.0 + 0.25 * dice.random()))

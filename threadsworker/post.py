@@ -52,6 +52,7 @@ VIDEO_SECONDS_LIMIT = 300
 POST_QUOTA = 250
 REPLY_QUOTA = 1000
 DELETE_QUOTA = 100
+QUOTA_HOURS = 24
 #: Hours until an unpublished container reads EXPIRED. Source: page "troubleshooting".
 CONTAINER_LIFE_HOURS = 24
 #: Days that a long-lived token lives, and hours until it can be refreshed.
@@ -61,6 +62,10 @@ TOKEN_REFRESHABLE_AFTER_HOURS = 24
 #: Bytes of a local file that GitHub's API takes reliably. Measured by others: 37.5 MB
 #: accepted and 45 MB refused (Songmu, pull request 37, October 2025); base64 adds a third.
 STAGED_BYTES_LIMIT = 35 * 1024 * 1024
+
+
+#: Seconds that two segments may be apart at most: a container lives 24 hours.
+LONGEST_PACE = 12 * 3600.0
 
 
 class ReplyControl(StrEnum):
@@ -236,6 +241,15 @@ class Post(_Frozen):
     spoilers: tuple[Spoiler, ...] = ()
     #: Hide all media until tapped.
     spoiler_media: bool = False
+
+    #: Seconds between two segments of the thread, and the most that is added at random.
+    pace: float = Field(default=0.0, ge=0, le=LONGEST_PACE)
+    pace_jitter: float = Field(default=0.0, ge=0, le=LONGEST_PACE)
+    #: Ask Meta for what is left of the publishing quota before anything goes out; None: as the
+    #: account has it.
+    check_rate_limit_before_post: bool | None = None
+    #: Wait for room in the quota; False: fail at once. None: as the account has it.
+    wait_on_rate_limit: bool | None = None
 
 
 @dataclass(frozen=True)

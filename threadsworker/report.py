@@ -69,6 +69,10 @@ class JobSummary(_Report):
     #: Grows by one at each (re)start.
     run: int
     scheduled_at: datetime | None
+    #: The zone that `scheduled_at` was given in.
+    timezone: str | None
+    #: Grows by one at each `edit`.
+    revision: int
     created_at: datetime
     finished_at: datetime | None
 
@@ -95,5 +99,9 @@ class Account(_Report):
     status: str
     github_repo: str | None
     token_expires_at: datetime | None
+    #: When a person paused it.
+    paused_at: datetime | None
+    #: Meta asked for a pause until then; and GitHub.
     paused_until: datetime | None
+    github_paused_until: datetime | None
     created_at: datetime

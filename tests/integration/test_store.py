@@ -21,11 +21,13 @@ from threadsworker.post import MediaItem, MediaKind, Poll, ReplyControl, Segment
 from threadsworker.store import (
     accounts,
     containers,
+    decisions,
     jobs,
     runs,
     schema,
     segments,
     staged,
+    standing,
     submission,
     tables,
 )
@@ -264,9 +266,9 @@ def test_a_waiting_job_comes_back_when_its_time_has_come_with_a_new_run(engine: 
         jobs.wait(
             session, claim, until=now + timedelta(hours=1), reason=WaitReason.THROTTLED, tries=1
         )
-        assert runs.dispatch(session, silence=LEASE, now=now, limit=10) == []
+        assert runs.dispatch(session, silence=LEASE, now=now, limit=10, concurrency=4) == []
         later = now + timedelta(hours=1, seconds=1)
-        assert runs.dispatch(session, silence=LEASE, now=later, limit=10) == [
+        assert runs.dispatch(session, silence=LEASE, now=later, limit=10, concurrency=4) == [
             runs.Start(job_id=job_id, run=2, index=0)
         ]
     assert take(engine, job_id, run=1) is None
@@ -279,7 +281,9 @@ def test_two_dispatchers_start_a_due_job_once(engine: Engine) -> None:
 
     def dispatch(_: int) -> list[runs.Start]:
         with transaction(engine) as session:
-            return runs.dispatch(session, silence=LEASE, now=clock(session), limit=7)
+            return runs.dispatch(
+                session, silence=LEASE, now=clock(session), limit=7, concurrency=99
+            )
 
     with ThreadPoolExecutor(4) as pool:
         started = [start.job_id for starts in pool.map(dispatch, range(12)) for start in starts]
@@ -303,8 +307,8 @@ def test_a_cancelled_job_takes_no_further_step(engine: Engine) -> None:
     job_id = add_job(engine)
     claim = held(engine, job_id)
     with transaction(engine) as session:
-        assert jobs.cancel(session, job_id, now=clock(session))
-        assert not jobs.cancel(session, job_id, now=clock(session))
+        assert decisions.cancel(session, job_id, now=clock(session))
+        assert not decisions.cancel(session, job_id, now=clock(session))
     with pytest.raises(ClaimLost), transaction(engine) as session:
         jobs.proceed(session, claim, silence=LEASE, now=clock(session))
     assert take(engine, job_id) is None
@@ -354,7 +358,7 @@ def test_staged_files_are_counted_until_they_are_gone(engine: Engine) -> None:
 def test_tokens_are_stored_in_the_dark_and_open_for_their_own_account_only(engine: Engine) -> None:
     first, second = add_account(engine, "one"), add_account(engine, "two")
     with reading(engine) as session:
-        opened = accounts.credentials(session, first, cipher=CIPHER)
+        opened = accounts.credentials(session, first, cipher=CIPHER, now=clock(session))
         rows = session.execute(text("SELECT access_token, github_token FROM account")).all()
     assert opened.access_token == SecretStr("token-of-one")
     assert not any("token-of" in value or "ghp-of" in value for row in rows for value in row)
@@ -365,7 +369,7 @@ def test_tokens_are_stored_in_the_dark_and_open_for_their_own_account_only(engin
         row.access_token = stolen
         session.add(row)
     with pytest.raises(InvalidSettings, match="another account"), reading(engine) as session:
-        accounts.credentials(session, second, cipher=CIPHER)
+        accounts.credentials(session, second, cipher=CIPHER, now=clock(session))
 
 
 def test_a_new_token_wakes_the_jobs_that_wait_for_it(engine: Engine) -> None:
@@ -374,11 +378,13 @@ def test_a_new_token_wakes_the_jobs_that_wait_for_it(engine: Engine) -> None:
     with transaction(engine) as session:
         until = clock(session) + timedelta(hours=1)
         jobs.wait(session, claim, until=until, reason=WaitReason.NEEDS_RECONNECT, tries=0)
-        accounts.disconnect(session, claim.account_id)
+        standing.disconnect(
+            session, claim.account_id, token_version=claim.token_version, now=clock(session)
+        )
     add_account(engine)
     with transaction(engine) as session:
-        assert accounts.find(session, "main").status == accounts.AccountStatus.ACTIVE
-        assert runs.dispatch(session, silence=LEASE, now=clock(session), limit=10)
+        assert accounts.find(session, "main").status == standing.AccountStatus.ACTIVE
+        assert runs.dispatch(session, silence=LEASE, now=clock(session), limit=10, concurrency=4)
 
 
 def test_an_account_with_jobs_is_not_removed(engine: Engine) -> None:

@@ -16,6 +16,7 @@ from threadsworker.settings import Settings, load_settings
 from threadsworker.steps.desk import Desk
 from threadsworker.store import accounts, schema
 from threadsworker.store.database import make_engine
+from threadsworker.store.standing import AccountStatus
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _accounts(settings: Settings) -> Iterator[Result]:
     desk, client = Desk(settings), Client(settings)
     for account in client.accounts():
         name = f"account {account.name}"
-        if account.status != accounts.AccountStatus.ACTIVE:
+        if account.status != AccountStatus.ACTIVE:
             advice = f"Run `threadsworker account add {account.name}` with a new token."
             yield Result(name, False, account.status, advice)
             continue

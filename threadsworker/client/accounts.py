@@ -9,7 +9,8 @@ from sqlmodel import Session
 
 from threadsworker import report
 from threadsworker.client.base import Base
-from threadsworker.store import accounts
+from threadsworker.errors import NotPossible
+from threadsworker.store import accounts, standing
 from threadsworker.store.database import clock
 from threadsworker.store.tables import AccountRow
 
@@ -29,8 +30,18 @@ class Accounts(Base):
         github_repo: str | None = None,
         github_token: SecretStr | str | None = None,
         token_expires_at: datetime | None = None,
+        check_rate_limit_before_post: bool | None = None,
+        wait_on_rate_limit: bool | None = None,
     ) -> report.Account:
-        """Add an account, or replace the tokens of the one of that name and wake its jobs."""
+        """
+        Add an account, or replace the tokens of the one of that name and wake its jobs.
+
+        Parameters
+        ----------
+        check_rate_limit_before_post, wait_on_rate_limit:
+            Whether its posts ask for room in the publishing quota before they begin, and wait
+            for it; a post may say otherwise. None: as it is, which is yes at first.
+        """
 
         def put(session: Session) -> report.Account:
             row = accounts.put(
@@ -43,6 +54,9 @@ class Accounts(Base):
                 token_expires_at=token_expires_at,
                 cipher=self._cipher,
                 now=clock(session),
+            )
+            accounts.set_quota_policy(
+                session, row.id, check=check_rate_limit_before_post, wait=wait_on_rate_limit
             )
             return accounts.describe(row)
 
@@ -66,6 +80,44 @@ class Accounts(Base):
         """Remove an account and its tokens; NotFound, or NotPossible if it has jobs."""
         self._write(lambda session: accounts.remove(session, name))
 
+    def pause_account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
+        """
+        Publish nothing for the account until it is resumed; its jobs wait.
+
+        Raises
+        ------
+        NotFound, NotPossible:
+            There is no such account; it is paused already (`account.paused`).
+        """
+
+        def pause(session: Session) -> report.Account:
+            row = self._account(session, name)
+            if not standing.pause(session, row.id, now=clock(session)):
+                raise NotPossible(f"account {name!r} is paused already", code="account.paused")
+            session.refresh(row)
+            return accounts.describe(row)
+
+        return self._write(pause)
+
+    def resume_account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
+        """
+        End a pause; the jobs that waited are due.
+
+        Raises
+        ------
+        NotFound, NotPossible:
+            There is no such account; it is not paused (`account.not_paused`).
+        """
+
+        def resume(session: Session) -> report.Account:
+            row = self._account(session, name)
+            if not standing.resume(session, row.id, now=clock(session)):
+                raise NotPossible(f"account {name!r} is not paused", code="account.not_paused")
+            session.refresh(row)
+            return accounts.describe(row)
+
+        return self._write(resume)
+
     def _account(self, session: Session, name: str) -> AccountRow:
         """The account's row; `main` is made or updated from the environment, if it says so."""
         if name == DEFAULT_ACCOUNT and self._environment_account():
@@ -87,6 +139,7 @@ class Accounts(Base):
             github_repo=given.github_repo,
             github_token=given.github_token,
             cipher=self._cipher,
+            now=clock(session),
         ):
             return
         accounts.put(

@@ -13,7 +13,8 @@ brokers and workers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import event
@@ -24,13 +25,26 @@ from sqlmodel import Session
 from threadsworker import report
 from threadsworker.client.accounts import DEFAULT_ACCOUNT
 from threadsworker.client.jobs import Jobs
-from threadsworker.errors import NotPossible, Problem
+from threadsworker.errors import InvalidPost, NotPossible, Problem
 from threadsworker.media import Inspected, inspect
 from threadsworker.plan import as_post, plan
 from threadsworker.post import Post, Segment
-from threadsworker.store import jobs, submission
+from threadsworker.store import jobs, runs, submission
 from threadsworker.store.database import clock
+from threadsworker.store.submission import Terms
 from threadsworker.store.tables import JobRow
+from threadsworker.when import resolve
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be stored: a post, planned, and the terms of its publication."""
+
+    post: Post
+    planned: Sequence[Segment]
+    terms: Terms
+    account: str
+    key: str | None
 
 
 class Client(Jobs):
@@ -47,6 +61,8 @@ class Client(Jobs):
         media: Any = (),
         account: str = DEFAULT_ACCOUNT,
         key: str | None = None,
+        at: datetime | timedelta | str | None = None,
+        timezone: str | None = None,
         session: AnySession | None = None,
         **options: Any,
     ) -> report.Job:
@@ -62,6 +78,8 @@ class Client(Jobs):
         key:
             An idempotency key, unique per account: the same post under the same key is the
             same job.
+        at, timezone:
+            When to publish, see `threadsworker.when.resolve`; None: now.
         session:
             A SQLAlchemy session on threadsworker's database: the job exists if and only if
             its owner commits.
@@ -77,20 +95,18 @@ class Client(Jobs):
         """
         post = as_post(post, media, options)
         problems = [] if key is None or key.strip() else [_empty_key()]
+        terms = self._terms(post, at=at, timezone=timezone, problems=problems)
         inspected, planned = self._checked(post, account=account, also=problems)
         self._spool_all(inspected)
+        order = Order(post, planned, terms, account, key)
         if session is not None:
-            return self._submit_within(session, post, planned, account=account, key=key)
+            return self._submit_within(session, order)
         try:
-            job, is_new = self._write(
-                lambda own: self._submit(own, post, planned, account=account, key=key)
-            )
+            job, rings = self._write(lambda own: self._submit(own, order))
         except IntegrityError:
             # Somebody used the same key at the same moment: theirs is the job.
-            job, is_new = self._write(
-                lambda own: self._submit(own, post, planned, account=account, key=key)
-            )
-        if is_new:
+            job, rings = self._write(lambda own: self._submit(own, order))
+        if rings:
             self._ring(job.id, run=job.run, index=0)
         return job
 
@@ -130,54 +146,70 @@ class Client(Jobs):
         for one in inspected:
             self._spool.put(one)
 
-    def _submit(
+    def _terms(
         self,
-        session: Session,
         post: Post,
-        planned: Sequence[Segment],
         *,
-        account: str,
-        key: str | None,
-        rung: bool = True,
+        at: datetime | timedelta | str | None,
+        timezone: str | None,
+        problems: list[Problem],
+    ) -> Terms:
+        """When and how; what is wrong with the moment is added to `problems`."""
+        when = None
+        if at is not None:
+            with self._reading() as session:
+                now = clock(session)
+            try:
+                when = resolve(at, timezone=timezone, now=now)
+            except InvalidPost as error:
+                problems += error.problems
+        return Terms(
+            when=when,
+            prepare_ahead=self.settings.prepare_ahead,
+            missed_after=self.settings.missed_after,
+            pace=post.pace,
+            pace_jitter=post.pace_jitter,
+            check_quota=post.check_rate_limit_before_post,
+            wait_on_quota=post.wait_on_rate_limit,
+        )
+
+    def _submit(
+        self, session: Session, order: Order, *, at_once: bool = True
     ) -> tuple[report.Job, bool]:
-        owner = self._account(session, account)
-        if key is not None and (found := jobs.with_key(session, owner.id, key)):
-            return self._same(session, found, planned, post, key=key), False
+        """The job, and whether its chain is to be sent by the caller, now."""
+        owner, now = self._account(session, order.account), clock(session)
+        if order.key is not None and (found := jobs.with_key(session, owner.id, order.key)):
+            return self._same(session, found, order), False
+        rings = order.terms.starts_at(now) <= now and runs.has_room(
+            session, owner.id, concurrency=self.settings.account_concurrency
+        )
         row = submission.submit(
             session,
             account=owner,
-            planned=planned,
-            reply_to=post.reply_to,
-            key=key,
-            silence=self.settings.lease if rung else timedelta(0),
-            now=clock(session),
+            planned=order.planned,
+            reply_to=order.post.reply_to,
+            key=order.key,
+            silence=self.settings.lease if rings and at_once else timedelta(0),
+            now=now,
+            terms=order.terms,
         )
-        return submission.describe(session, row), True
+        return submission.describe(session, row), rings
 
-    def _same(
-        self, session: Session, found: JobRow, planned: Sequence[Segment], post: Post, *, key: str
-    ) -> report.Job:
-        if found.content_hash != submission.content_hash(planned, reply_to=post.reply_to):
+    def _same(self, session: Session, found: JobRow, order: Order) -> report.Job:
+        same = submission.content_hash(order.planned, reply_to=order.post.reply_to)
+        if found.content_hash != same:
             raise NotPossible(
-                f"the key {key!r} belongs to job {found.id}, which publishes something else",
+                f"the key {order.key!r} belongs to job {found.id}, which publishes something else",
                 code="key.mismatch",
             )
         return submission.describe(session, found)
 
-    def _submit_within(
-        self,
-        outer: AnySession,
-        post: Post,
-        planned: Sequence[Segment],
-        *,
-        account: str,
-        key: str | None,
-    ) -> report.Job:
+    def _submit_within(self, outer: AnySession, order: Order) -> report.Job:
         self._ready()
         with Session(outer.connection(), join_transaction_mode="create_savepoint") as session:
-            job, is_new = self._submit(session, post, planned, account=account, key=key, rung=False)
+            job, rings = self._submit(session, order, at_once=False)
             session.commit()
-        if is_new:
+        if rings:
             event.listen(
                 outer, "after_commit", lambda _: self._ring(job.id, run=1, index=0), once=True
             )

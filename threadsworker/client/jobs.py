@@ -13,7 +13,7 @@ from threadsworker import report
 from threadsworker.client.accounts import Accounts
 from threadsworker.errors import NotPossible
 from threadsworker.job import RESTING, JobState
-from threadsworker.store import accounts, jobs, reviews, runs, submission
+from threadsworker.store import accounts, decisions, jobs, reviews, runs, submission
 from threadsworker.store.database import clock
 
 #: Seconds between two looks at a job that is waited for.
@@ -166,7 +166,7 @@ class Jobs(Accounts):
 
         def stop(session: Session) -> None:
             row = jobs.find(session, job_id)
-            if not jobs.cancel(session, job_id, now=clock(session)):
+            if not decisions.cancel(session, job_id, now=clock(session)):
                 raise NotPossible(f"job {job_id} is {row.state} already", code="job.ended")
 
         self._write(stop)

@@ -31,6 +31,7 @@ from threadsworker.errors import (
     AnswerLost,
     NoAnswer,
     NotReady,
+    RateLimited,
     RequestRefused,
     Unavailable,
 )
@@ -85,6 +86,8 @@ class GitHubStaging:
         self._api = f"{api_url.rstrip('/')}/repos/{repo}"
         self._raw = f"{raw_url.rstrip('/')}/{repo}"
         self._http = http
+        #: GitHub's request for a pause: of several uploads at once none is begun after it.
+        self._limited: RateLimited | None = None
 
     def stage(self, job_id: str, files: Sequence[FileToStage]) -> tuple[StagedFile, ...]:
         """
@@ -273,6 +276,8 @@ class GitHubStaging:
         return answered
 
     def _send_once(self, method: str, url: str, body: dict[str, Any] | None) -> Response:
+        if self._limited is not None:
+            raise self._limited
         response = self._http.request(
             method,
             url,
@@ -285,7 +290,10 @@ class GitHubStaging:
             read_timeout=UPLOAD_TIMEOUT,
         )
         if response.status_code >= 400:
-            raise error_of(response)
+            error = error_of(response)
+            if isinstance(error, RateLimited):
+                self._limited = error
+            raise error
         return response
 
 

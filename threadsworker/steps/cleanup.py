@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from threadsworker.errors import ApiError, NoAnswer, Unavailable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from threadsworker.errors import ApiError, NoAnswer, RateLimited, Unavailable
 from threadsworker.job import TERMINAL, Done, Finished, Outcome, Wait, WaitReason
-from threadsworker.steps.desk import Desk
+from threadsworker.steps.desk import Desk, OnHold
 from threadsworker.steps.troubles import outcome_of
-from threadsworker.store import jobs, segments, staged
+from threadsworker.store import jobs, segments, staged, standing
+from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
 
 #: Passing troubles after which a thread that is live is called published although its files
@@ -21,6 +25,8 @@ def cleanup(desk: Desk, claim: Claim) -> Outcome:
             return Wait(delay=desk.settings.dispatch_every, reason=WaitReason.BACKOFF, rewind=True)
     try:
         unstage(desk, claim.job_id, account_id=claim.account_id)
+    except OnHold:
+        return Finished()
     except (ApiError, NoAnswer) as error:
         passing = isinstance(error, Unavailable | NoAnswer)
         if passing and claim.tries < CLEANUP_TRIES:
@@ -32,13 +38,32 @@ def tidy(desk: Desk, job_id: str) -> Outcome:
     """
     Take away the staged files of a job that has ended without being published.
 
-    No claim is needed: a job that has ended makes no container, so nobody fetches them.
+    No claim is needed: a job that has ended makes no container, so nobody fetches them. While
+    GitHub wants no requests they stay, and `sweep_staged` comes back for them.
     """
     with desk.reading() as session:
         job = jobs.find(session, job_id)
     if job.state in TERMINAL:
-        unstage(desk, job_id, account_id=job.account_id)
+        with suppress(OnHold):
+            unstage(desk, job_id, account_id=job.account_id)
     return Done()
+
+
+@contextmanager
+def github_heard(desk: Desk, account_id: str) -> Iterator[None]:
+    """If GitHub asks for a pause in here, all who use the account's token get to know."""
+    try:
+        yield
+    except RateLimited as error:
+        with desk.transaction() as session:
+            standing.cool_down_github(
+                session,
+                account_id,
+                asked_for=error.retry_after,
+                now=clock(session),
+                dice=desk.dice,
+            )
+        raise
 
 
 def unstage(desk: Desk, job_id: str, *, account_id: str) -> None:
@@ -50,7 +75,8 @@ def unstage(desk: Desk, job_id: str, *, account_id: str) -> None:
         assert account is not None
         staging = desk.staging(account, repo=repo)
         if staging is not None:
-            staging.unstage(job_id)
+            with github_heard(desk, account_id):
+                staging.unstage(job_id)
     if repos:
         with desk.transaction() as session:
             staged.gone(session, job_id)

@@ -21,10 +21,11 @@ from threadsworker.job import (
 )
 from threadsworker.post import MediaItem, MediaKind
 from threadsworker.steps.desk import Desk
-from threadsworker.steps.observe import observe
+from threadsworker.steps.observe import OLDEST_CONTAINER, bury, observe
 from threadsworker.steps.troubles import is_final, lag, trouble_of
 from threadsworker.steps.work import Work, load_from
 from threadsworker.store import containers, jobs, segments
+from threadsworker.store.containers import TOO_OLD
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
 from threadsworker.threads_api import ContainerSpec, MediaType, ThreadsApi
@@ -108,6 +109,12 @@ def _await_items(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outco
         for item, container in sorted(work.containers.items())
         if item > 0 and container.status != "FINISHED"
     ]
+    with desk.reading() as session:
+        oldest = clock(session) - OLDEST_CONTAINER
+    for container in work.containers.values():
+        if container.item > 0 and container.created_at < oldest:
+            # It would die in the hands of the carousel.
+            return bury(desk, claim, container, death=TOO_OLD)
     outcomes = _all_at_once(lambda container: observe(desk, claim, api, container), pending)
     worst = [outcome for outcome in outcomes if not isinstance(outcome, Done)]
     for outcome in worst:

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import cached_property
+from datetime import datetime, timedelta
+from functools import cached_property, partial
 from uuid import uuid4
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from threadsworker.crypto import Cipher, load_cipher
+from threadsworker.errors import ThreadsWorkerError
 from threadsworker.http import Http
+from threadsworker.job import WaitReason
 from threadsworker.log import redact
 from threadsworker.media.spool import Spool
 from threadsworker.settings import Settings
 from threadsworker.staging import Staging
 from threadsworker.staging.github import GitHubStaging
-from threadsworker.store import accounts
+from threadsworker.store import accounts, standing
 from threadsworker.store.accounts import Credentials
-from threadsworker.store.database import make_engine, reading, transaction
+from threadsworker.store.database import clock, make_engine, reading, transaction
 from threadsworker.threads_api import ThreadsApi
+
+logger = logging.getLogger(__name__)
+
+
+class OnHold(ThreadsWorkerError):
+    """An account is paused, cools down, or has to be reconnected: nothing was asked."""
+
+    def __init__(self, reason: WaitReason, rest: timedelta) -> None:
+        super().__init__(f"{reason}: not before {rest} from now")
+        self.reason = reason
+        self.rest = rest
 
 
 @dataclass(frozen=True)
@@ -82,26 +97,65 @@ class Desk:
 
     def credentials(self, session: Session, account_id: str) -> Credentials:
         """The account's tokens, opened, and from now on redacted wherever they are logged."""
-        found = accounts.credentials(session, account_id, cipher=self.cipher)
+        found = accounts.credentials(session, account_id, cipher=self.cipher, now=clock(session))
         redact(found.access_token)
         if found.github_token is not None:
             redact(found.github_token)
         return found
 
+    def admit(self, account: Credentials) -> None:
+        """Raise OnHold if nothing may be done for the account now."""
+        if account.hold is not None:
+            # Not all of its jobs at the same moment.
+            jitter = account.hold.rest * (0.1 * self.dice.random())
+            raise OnHold(account.hold.reason, account.hold.rest + jitter)
+
     def threads(self, account: Credentials) -> ThreadsApi:
-        """Meta's API on behalf of the account."""
+        """
+        Meta's API on behalf of the account.
+
+        Raises
+        ------
+        OnHold:
+            Nothing may be asked for it now.
+        """
+        self.admit(account)
         return ThreadsApi(
             base_url=self.settings.threads_api_url,
             token=account.access_token,
             http=self.http,
             publish_timeout=self.settings.publish_timeout.total_seconds(),
+            on_pressure=partial(self._slow_down, account.account_id),
         )
 
+    def _slow_down(self, account_id: str, seconds: float | None) -> None:
+        """Meta answers still, and says that it soon will not: pause before it has to say so."""
+        try:
+            with self.transaction() as session:
+                until = standing.cool_down(
+                    session, account_id, asked_for=seconds, now=clock(session), dice=self.dice
+                )
+        except SQLAlchemyError:
+            logger.warning("Account %s: its pause could not be stored", account_id)
+        else:
+            logger.warning(
+                "Account %s: close to a limit of Meta's, pauses until %s", account_id, until
+            )
+
     def staging(self, account: Credentials, *, repo: str | None = None) -> Staging | None:
-        """Where the account's local media are made public; None if it has no such place."""
+        """
+        Where the account's local media are made public; None if it has no such place.
+
+        Raises
+        ------
+        OnHold:
+            GitHub wants no request with its token now.
+        """
         repo = repo or account.github_repo
         if repo is None or account.github_token is None:
             return None
+        if account.github_rest:
+            raise OnHold(WaitReason.GITHUB_LIMIT, account.github_rest)
         return GitHubStaging(
             repo=repo,
             token=account.github_token,

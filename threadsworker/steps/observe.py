@@ -19,6 +19,7 @@ from threadsworker.job import (
 )
 from threadsworker.steps.desk import Desk
 from threadsworker.store import containers, segments
+from threadsworker.store.containers import TOO_OLD
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
 from threadsworker.store.segments import REBUILD
@@ -30,6 +31,8 @@ UNKNOWN_FOR = timedelta(minutes=5)
 #: How long a container may be unknown to Meta after a publish until a person is asked: a
 #: living one would have expired long before.
 NOT_FOUND_FOR = timedelta(hours=26)
+#: Age after which a container that was never sent is given up: it dies after 24 hours.
+OLDEST_CONTAINER = timedelta(hours=20)
 #: What a person does about a publish in doubt.
 LOOK = "Look into the Threads app whether the post is there, then `threadsworker resolve` the job."
 #: Words of Meta's that mean: the media will never do. Its own spelling is the first.
@@ -55,6 +58,11 @@ def observe(desk: Desk, claim: Claim, api: ThreadsApi, container: ContainerRow) 
     Only for containers of which no publish was ever sent: others are for `settle`.
     """
     assert container.id is not None
+    with desk.reading() as session:
+        age = clock(session) - container.created_at
+    if age > OLDEST_CONTAINER and desk.settings.sole_attempt_rule:
+        # It might die between this look and its publish.
+        return bury(desk, claim, container, death=TOO_OLD)
     try:
         status = api.container_status(container.threads_id)
     except (NotReady, RequestRefused):

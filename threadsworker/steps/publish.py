@@ -11,8 +11,9 @@ however often it is published.
 from __future__ import annotations
 
 import logging
+import random
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session
@@ -25,6 +26,7 @@ from threadsworker.errors import (
     NoAnswer,
     NotReady,
     OutcomeUnknown,
+    RateLimited,
     TokenRejected,
 )
 from threadsworker.job import (
@@ -32,6 +34,7 @@ from threadsworker.job import (
     PASSED,
     AttemptState,
     Done,
+    Early,
     Failed,
     Outcome,
     SegmentState,
@@ -41,11 +44,12 @@ from threadsworker.job import (
 from threadsworker.post import MediaKind
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.observe import bury, observe, patience
+from threadsworker.steps.quota import full_until as quota_full_until
 from threadsworker.steps.read_back import read_back
 from threadsworker.steps.settle import settle
-from threadsworker.steps.troubles import lag, outcome_of, trouble_of
+from threadsworker.steps.troubles import is_quota, lag, outcome_of, trouble_of
 from threadsworker.steps.work import Work, load, record_live
-from threadsworker.store import accounts, containers, jobs, segments
+from threadsworker.store import accounts, containers, jobs, quota, segments, standing
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
 from threadsworker.threads_api import ThreadsApi
@@ -86,7 +90,7 @@ def publish(desk: Desk, claim: Claim, index: int) -> Outcome:
         return read_back(desk, claim, api, work)
     if work.container is not None and work.container.status == "PUBLISHED":
         return _settled(desk, claim, api, work)
-    return _rest(desk, work) or _send(desk, claim, api, work)
+    return _not_yet(desk, work) or _send(desk, claim, api, work)
 
 
 def _is_in_doubt(desk: Desk, work: Work) -> bool:
@@ -124,23 +128,41 @@ def _clear_of_doubt(desk: Desk, claim: Claim, work: Work) -> None:
         segments.move(session, work.row.id, source=doubtful, to=SegmentState.PUBLISHABLE)
 
 
-def _rest(desk: Desk, work: Work) -> Outcome | None:
+def _not_yet(desk: Desk, work: Work) -> Outcome | None:
+    """Why the segment is not to be sent now although it could be; None if it is."""
+    with desk.reading() as session:
+        now = clock(session)
+    if work.row.index == 0 and work.scheduled_at is not None and work.scheduled_at > now:
+        return Early(work.scheduled_at)
+    ready_at = max(_rested_at(desk, work, now=now), _paced_at(work, now=now))
+    if ready_at > now:
+        return Wait(delay=ready_at - now, reason=WaitReason.PROCESSING)
+    return None
+
+
+def _rested_at(desk: Desk, work: Work, *, now: datetime) -> datetime:
     """A reply with a video is left alone for a while after FINISHED, or it loses its parent."""
     film = any(item.kind is MediaKind.VIDEO for item in work.planned.media)
     if not film or work.reply_to is None:
-        return None
+        return now
     assert work.container is not None
-    with desk.reading() as session:
-        now = clock(session)
-    rest = (work.container.finished_at or now) + desk.settings.video_reply_settle - now
-    return Wait(delay=rest, reason=WaitReason.PROCESSING) if rest > timedelta(0) else None
+    return (work.container.finished_at or now) + desk.settings.video_reply_settle
+
+
+def _paced_at(work: Work, *, now: datetime) -> datetime:
+    """When the thread's own pace lets the segment follow the one before."""
+    if work.parent_at is None:
+        return now
+    # The same whenever it is asked.
+    extra = random.Random(work.row.id).random() * work.pace_jitter  # noqa: S311
+    return work.parent_at + timedelta(seconds=work.pace + extra)
 
 
 def _send(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
     """Write an attempt down, commit, send once, write down what came of it."""
     attempt_id = _authorise(desk, claim, work)
-    if attempt_id is None:
-        return Wait(delay=_twin_gap(desk, work), reason=WaitReason.IN_DOUBT)
+    if isinstance(attempt_id, Wait):
+        return attempt_id
     assert work.container is not None
     try:
         media_id = api.publish_container(work.container.threads_id)
@@ -156,6 +178,8 @@ def _send(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
     except OutcomeUnknown as error:
         cause = error.__cause__ if isinstance(error.__cause__, ApiError) else None
         _close(desk, claim, work, attempt_id, AttemptState.UNKNOWN, cause)
+        if isinstance(cause, RateLimited):
+            _limited(desk, claim, work, cause)
         logger.warning("Job %s: %s; the container is asked", claim.job_id, error)
         # Ask the container at once: most lost answers are settled by the first look.
         return Wait(delay=timedelta(seconds=0.5), reason=WaitReason.IN_DOUBT)
@@ -164,18 +188,28 @@ def _send(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
     return read_back(desk, claim, api, work)
 
 
-def _twin_gap(desk: Desk, work: Work) -> timedelta:
+def _limited(desk: Desk, claim: Claim, work: Work, error: RateLimited) -> None:
+    """Whatever became of this publish, Meta wants no further one for a while."""
+    with desk.transaction() as session:
+        now = clock(session)
+        if is_quota(error):
+            quota.used_up(session, claim.account_id, work.quota, now=now)
+        else:
+            standing.cool_down(
+                session, claim.account_id, asked_for=error.retry_after, now=now, dice=desk.dice
+            )
+
+
+def _twin_gap(work: Work, *, now: datetime) -> timedelta:
     """Usually its twin is published in a second; if the answer was lost, in minutes, or a day."""
     assert work.container is not None
-    with desk.reading() as session:
-        now = clock(session)
     age = now - (work.container.finished_at or now)
     return min(max(age / 10, timedelta(seconds=1)), timedelta(minutes=5))
 
 
-def _authorise(desk: Desk, claim: Claim, work: Work) -> str | None:
+def _authorise(desk: Desk, claim: Claim, work: Work) -> str | Wait:
     """
-    One row, one send; its id, or None while a twin of the segment is in flight.
+    One row, one send; its id, or why the segment has to wait.
 
     Nothing is sent unless the row is known to be committed: when COMMIT gets no answer, the
     database is asked, and if it has the row and the claim still holds, that is as good.
@@ -183,8 +217,8 @@ def _authorise(desk: Desk, claim: Claim, work: Work) -> str | None:
     attempt_id = secrets.token_hex(16)
     try:
         with desk.transaction() as session:
-            if not _write_attempt(session, claim, work, attempt_id):
-                return None
+            if wait := _write_attempt(session, claim, work, attempt_id):
+                return wait
     except (OperationalError, InterfaceError):
         with desk.transaction() as session:
             jobs.check(session, claim)
@@ -193,14 +227,17 @@ def _authorise(desk: Desk, claim: Claim, work: Work) -> str | None:
     return attempt_id
 
 
-def _write_attempt(session: Session, claim: Claim, work: Work, attempt_id: str) -> bool:
+def _write_attempt(session: Session, claim: Claim, work: Work, attempt_id: str) -> Wait | None:
+    """None when it is written; a reason to wait when a twin is in flight, or the quota is full."""
     assert work.container is not None
     assert work.container.id is not None
     now = clock(session)
     jobs.check(session, claim, now=now)
     accounts.lock(session, claim.account_id)
     if segments.has_twin_in_flight(session, work.row.id, account_id=claim.account_id):
-        return False
+        return Wait(delay=_twin_gap(work, now=now), reason=WaitReason.IN_DOUBT)
+    if full_until := quota_full_until(session, claim, work.quota, now=now):
+        return Wait(full_until - now, WaitReason.QUOTA, rewind=True)
     source = [SegmentState.PROCESSING, SegmentState.PUBLISHABLE]
     if not segments.move(session, work.row.id, source=source, to=SegmentState.PUBLISHING):
         raise ClaimLost(f"job {claim.job_id}: segment {work.row.index} is in another state now")
@@ -210,7 +247,7 @@ def _write_attempt(session: Session, claim: Claim, work: Work, attempt_id: str) 
         attempt_id=attempt_id,
         segment_id=work.row.id,
         container_id=work.container.id,
-        kind="reply" if work.reply_to else "post",
+        kind=work.quota,
         now=now,
     )
     jobs.record(
@@ -222,7 +259,7 @@ def _write_attempt(session: Session, claim: Claim, work: Work, attempt_id: str) 
         container=work.container.threads_id,
         attempt=attempt_id,
     )
-    return True
+    return None
 
 
 def _close(
@@ -266,6 +303,7 @@ def _accepted(desk: Desk, claim: Claim, work: Work, attempt_id: str, media_id: s
     """
     with desk.transaction() as session:
         containers.settle(session, attempt_id, AttemptState.ACCEPTED)
+        quota.took_effect(session, attempt_id, now=clock(session))
         record_live(session, claim, work, media_id, "segment_published")
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from threadsworker.errors import RateLimited, ThreadsWorkerError
+from threadsworker.errors import ThreadsWorkerError
 from threadsworker.job import TERMINAL
 from threadsworker.staging import Staging
-from threadsworker.steps.cleanup import tidy
-from threadsworker.steps.desk import Desk
+from threadsworker.steps.cleanup import github_heard, tidy
+from threadsworker.steps.desk import Desk, OnHold
 from threadsworker.store import accounts, jobs, staged
 from threadsworker.store.database import clock
 
@@ -37,10 +37,6 @@ def _sweep_ended_jobs(desk: Desk) -> int:
     for job_id in forgotten:
         try:
             tidy(desk, job_id)
-        except RateLimited as error:
-            # Whoever asked for a pause gets it; the rest follows the next time.
-            logger.warning("Staged files are left for now: %s", error)
-            break
         except ThreadsWorkerError as error:
             logger.warning("Job %s: its staged files could not be removed: %s", job_id, error)
         else:
@@ -59,7 +55,10 @@ def _sweep_repositories(desk: Desk) -> int:
             with desk.reading() as session:
                 account = desk.credentials(session, account_id)
             staging = desk.staging(account)
-            swept += 0 if staging is None else _sweep(desk, staging, now=now)
+            with github_heard(desk, account_id):
+                swept += 0 if staging is None else _sweep(desk, staging, now=now)
+        except OnHold:
+            continue
         except ThreadsWorkerError as error:
             logger.warning("Account %s: its repository could not be swept: %s", account_id, error)
     return swept

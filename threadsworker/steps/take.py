@@ -22,6 +22,7 @@ from threadsworker.errors import ClaimLost, ThreadsWorkerError
 from threadsworker.job import (
     POISON_CLAIMS,
     Done,
+    Early,
     Failed,
     Finished,
     Outcome,
@@ -34,7 +35,7 @@ from threadsworker.job import (
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.lease import kept
 from threadsworker.steps.troubles import outcome_of
-from threadsworker.store import accounts, jobs
+from threadsworker.store import jobs, standing
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
 
@@ -45,6 +46,8 @@ Step = Callable[Concatenate[Desk, Claim, P], Outcome]
 
 #: How long a message waits for a database that does not answer.
 DATABASE_GAP = timedelta(seconds=2)
+#: What the way from a parked row to the publish step may take.
+WAKING = timedelta(seconds=5)
 #: Reasons that outlast a message: such a job is parked, whatever the delay.
 _ALWAYS_PARKED = frozenset(
     {
@@ -72,6 +75,9 @@ class Again:
 @dataclass(frozen=True)
 class Stop:
     """The chain ends here; the row says who looks at the job again, and when."""
+
+    #: Whether the job was at work until now: another one of its account may begin.
+    makes_room: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,11 @@ def _decide(desk: Desk, claim: Claim, outcome: Outcome) -> Next:
             case Done(progress):
                 silence = desk.settings.lease
                 jobs.proceed(session, claim, silence=silence, now=now, progress=progress)
+                if progress and claim.throttled:
+                    standing.heard(session, claim.account_id, now=now)
                 return Go()
+            case Early(until):
+                return _prepared(desk, session, claim, until, now=now)
             case Finished():
                 jobs.finish(session, claim, now=now)
                 jobs.record(session, claim, "published", now=now)
@@ -165,23 +175,62 @@ def _decide(desk: Desk, claim: Claim, outcome: Outcome) -> Next:
 
 
 def _wait(desk: Desk, session: Session, claim: Claim, wait: Wait, *, now: datetime) -> Next:
+    until = now + wait.delay
     if wait.trouble is not None:
         jobs.note_trouble(session, claim, wait.trouble)
         _record(session, claim, "waiting", wait.trouble, now=now, reason=wait.reason)
-    if wait.reason is WaitReason.NEEDS_RECONNECT:
-        accounts.disconnect(session, claim.account_id)
-    parked = (
-        wait.rewind or wait.reason in _ALWAYS_PARKED or wait.delay > desk.settings.max_countdown
-    )
+        until = _account_waits(desk, session, claim, wait, now=now) or until
+    parked = wait.rewind or wait.reason in _ALWAYS_PARKED or _too_long(desk, until - now)
+    tries = claim.tries if wait.reason in _ALWAYS_PARKED else 0
     jobs.wait(
         session,
         claim,
-        until=now + wait.delay,
+        until=until,
         reason=wait.reason,
-        tries=claim.tries + 1 if wait.counts else 0,
+        tries=claim.tries + 1 if wait.counts else tries,
         silence=None if parked else desk.settings.lease,
     )
-    return Stop() if parked else Again(wait.delay)
+    return Stop(makes_room=True) if parked else Again(until - now)
+
+
+def _too_long(desk: Desk, delay: timedelta) -> bool:
+    """Whether a wait is a parked row, and no message."""
+    return delay > desk.settings.max_countdown
+
+
+def _account_waits(
+    desk: Desk, session: Session, claim: Claim, wait: Wait, *, now: datetime
+) -> datetime | None:
+    """What a service said of the account holds for all of its jobs; until when, if it tells."""
+    match wait.reason:
+        case WaitReason.NEEDS_RECONNECT:
+            standing.disconnect(
+                session, claim.account_id, token_version=claim.token_version, now=now
+            )
+            return None
+        case WaitReason.THROTTLED:
+            pause = standing.cool_down
+        case WaitReason.GITHUB_LIMIT:
+            pause = standing.cool_down_github
+        case _:
+            return None
+    return pause(session, claim.account_id, asked_for=wait.asked_for, now=now, dice=desk.dice)
+
+
+def _prepared(
+    desk: Desk, session: Session, claim: Claim, until: datetime, *, now: datetime
+) -> Next:
+    """The post's time has not come: a message for the last minutes, a row for all before."""
+    parked = _too_long(desk, until - now)
+    # Woken so long before its time that the chain is at the publish step again by then.
+    lead = min(desk.settings.max_countdown, 2 * desk.settings.dispatch_every + WAKING)
+    jobs.postpone(
+        session,
+        claim,
+        until=until - lead if parked else until,
+        silence=None if parked else desk.settings.lease,
+    )
+    return Stop(makes_room=True) if parked else Again(max(until - now, timedelta(0)))
 
 
 def _record(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import accumulate
 
@@ -20,6 +21,8 @@ from threadsworker.errors import (
     Unavailable,
 )
 from threadsworker.job import (
+    FIRST_COOL_DOWN,
+    MOST_TRIES,
     RECONNECT_CHECK,
     Failed,
     Outcome,
@@ -27,9 +30,10 @@ from threadsworker.job import (
     Wait,
     WaitReason,
     backoff,
-    cool_down,
 )
 from threadsworker.log import redacted
+from threadsworker.steps.desk import OnHold
+from threadsworker.threads_api import QUOTA_USED_UP
 
 #: Meta's code for "an unknown error occurred", which it says for passing troubles and for
 #: media that it will never accept, and for a missing permission, which may be a false alarm.
@@ -39,6 +43,9 @@ AMBIGUOUS_TRIES = 8
 #: Times that Meta may fail to fetch the media, and its subcode for that.
 UNFETCHABLE_TRIES = 2
 UNFETCHABLE = 2207052
+
+#: How often a quota that Meta calls used up is looked at.
+QUOTA_CHECK = timedelta(minutes=15)
 
 _ADVICE = {
     "threads.10": "Give the app the permission that Meta names, or leave the feature out.",
@@ -60,16 +67,11 @@ _DEFAULT_ADVICE = {
 
 def outcome_of(error: ThreadsWorkerError, *, tries: int, dice: random.Random) -> Outcome:
     """The outcome of a step that met `error` after `tries` other troubles in a row."""
+    if isinstance(error, OnHold):
+        return Wait(delay=error.rest, reason=error.reason, rewind=True)
     trouble = trouble_of(error)
     if isinstance(error, RateLimited):
-        github = error.service == "github"
-        return Wait(
-            delay=cool_down(tries, asked_for=error.retry_after, dice=dice),
-            reason=WaitReason.GITHUB_LIMIT if github else WaitReason.THROTTLED,
-            trouble=trouble,
-            rewind=True,
-            counts=True,
-        )
+        return _limited(error, trouble)
     if isinstance(error, TokenRejected | InvalidSettings):
         return Wait(
             delay=RECONNECT_CHECK,
@@ -83,9 +85,32 @@ def outcome_of(error: ThreadsWorkerError, *, tries: int, dice: random.Random) ->
         )
     if isinstance(error, RequestRefused | NotFound | NotPossible):
         return Failed(trouble)
+    if tries >= MOST_TRIES:
+        return Failed(
+            replace(trouble, advice=f"Tried {tries} times: look whether the service is up, retry.")
+        )
     return Wait(
         delay=backoff(tries, dice=dice), reason=WaitReason.BACKOFF, trouble=trouble, counts=True
     )
+
+
+def _limited(error: RateLimited, trouble: Trouble) -> Wait:
+    """The whole account pauses, as `take` writes down; for how long, its row says."""
+    if is_quota(error):
+        return Wait(QUOTA_CHECK, WaitReason.QUOTA, trouble=trouble, rewind=True)
+    github = error.service == "github"
+    return Wait(
+        delay=timedelta(seconds=error.retry_after or FIRST_COOL_DOWN),
+        reason=WaitReason.GITHUB_LIMIT if github else WaitReason.THROTTLED,
+        trouble=trouble,
+        rewind=True,
+        asked_for=error.retry_after,
+    )
+
+
+def is_quota(error: ApiError) -> bool:
+    """Whether Meta says that the publishing quota is used up."""
+    return (error.code, error.subcode) == QUOTA_USED_UP
 
 
 def is_final(error: Unavailable, *, tries: int) -> bool:

@@ -7,35 +7,75 @@ Each duty is an atomic claim on rows, so two beats do no harm.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from datetime import timedelta
 
+from threadsworker.settings import Settings
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.presence import MISSED_BEATS, beat_every
-from threadsworker.store import runs, workers
+from threadsworker.store import duties, jobs, runs, workers
 from threadsworker.store.database import clock
 from threadsworker.store.runs import Start
 
 logger = logging.getLogger(__name__)
 
-#: Most jobs started in one go; the rest follow the next time.
-BATCH = 100
+#: The duty's name in the rows.
+DISPATCH = "dispatch_due"
+
+#: Most jobs started in one transaction, and most of these in one go.
+BATCH, BATCHES = 100, 10
 #: Waiting messages up to which the queue counts as empty.
 FEW = 10
 
 
-def dispatch_due(desk: Desk, *, backlog: int = 0) -> list[Start]:
+def dispatch_due(desk: Desk, *, backlog: int = 0) -> Iterator[Start]:
     """
     Jobs whose time has come, each with a new run: ring for these.
 
-    `backlog` is how many messages wait for a worker.
+    `backlog` is how many messages wait for a worker. Jobs that are too late are missed instead.
     """
+    _note_silence(desk)
+    with desk.transaction() as session:
+        runs.miss(session, now=clock(session), limit=BATCH)
+    for _ in range(BATCHES):
+        started = _dispatch(desk, busy=backlog > FEW)
+        yield from started
+        if len(started) < BATCH:
+            return
+
+
+def dispatch_next(desk: Desk, job_id: str) -> list[Start]:
+    """Jobs of the same account that may begin now that `job_id` makes room: ring for these."""
+    with desk.reading() as session:
+        account_id = jobs.find(session, job_id).account_id
+    # The queue may be as long as it likes: only those that were never rung for are due.
+    return _dispatch(desk, busy=True, account_id=account_id)
+
+
+def _dispatch(desk: Desk, *, busy: bool, account_id: str | None = None) -> list[Start]:
     with desk.transaction() as session:
         return runs.dispatch(
             session,
             silence=desk.settings.lease,
             now=clock(session),
             limit=BATCH,
-            busy=backlog > FEW,
+            concurrency=desk.settings.account_concurrency,
+            account_id=account_id,
+            busy=busy,
         )
+
+
+def _note_silence(desk: Desk) -> None:
+    """Keep when this was done, and say if it was not done for long: beat was down."""
+    with desk.transaction() as session:
+        gap = duties.done(session, DISPATCH, now=clock(session))
+    if gap is not None and gap > silence_of(desk.settings):
+        logger.warning("Due jobs were not looked for during %s: was beat down?", gap)
+
+
+def silence_of(settings: Settings) -> timedelta:
+    """How long nobody may look for due jobs until beat counts as dead."""
+    return max(timedelta(seconds=30), 6 * settings.dispatch_every)
 
 
 def rescue_stalled(desk: Desk, *, backlog: int = 0) -> list[Start]:

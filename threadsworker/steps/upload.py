@@ -16,6 +16,7 @@ from threadsworker.job import (
 )
 from threadsworker.staging import FileToStage
 from threadsworker.steps.desk import Desk
+from threadsworker.steps.quota import reserve
 from threadsworker.store import jobs, segments, staged
 from threadsworker.store.jobs import Claim
 from threadsworker.store.tables import MediaRow
@@ -31,7 +32,7 @@ SUFFIXES = {
 
 def upload(desk: Desk, claim: Claim) -> Outcome:
     """
-    Stage every local medium of the segments that are not live yet.
+    Set room in the quota aside, and stage every local medium of what is not live yet.
 
     Files are named by their content, and the branch by the job, so whoever does this again
     finds what is there already.
@@ -46,6 +47,10 @@ def upload(desk: Desk, claim: Claim) -> Outcome:
             if row.state == StagedState.PRESENT
         }
         account = desk.credentials(session, claim.account_id)
+    if todo:
+        desk.admit(account)
+        if outcome := reserve(desk, claim, account):
+            return outcome
     if local.keys() <= present:
         _ready(desk, claim, {})
         return PASSED

@@ -10,10 +10,11 @@ from sqlmodel import Session
 from threadsworker.job import LIVE, StagedState
 from threadsworker.post import MediaItem, Segment
 from threadsworker.steps.desk import Desk
-from threadsworker.store import accounts, containers, jobs, segments, staged
+from threadsworker.store import containers, jobs, segments, staged, standing
 from threadsworker.store.accounts import Credentials
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
+from threadsworker.store.quota import Kind
 from threadsworker.store.submission import planned_segment
 from threadsworker.store.tables import AttemptRow, ContainerRow, SegmentRow
 
@@ -32,8 +33,18 @@ class Work:
     reply_to: str | None
     #: When that was published, if it is a segment of the same thread.
     parent_at: datetime | None
+    #: When the thread shall begin; None: at once.
+    scheduled_at: datetime | None
+    #: Seconds between two segments, and what is added at random at most.
+    pace: float
+    pace_jitter: float
     #: Public URLs of local media, by sha256.
     staged: dict[str, str]
+
+    @property
+    def quota(self) -> Kind:
+        """Which quota it takes from."""
+        return "reply" if self.reply_to is not None else "post"
 
     @property
     def live(self) -> bool:
@@ -64,7 +75,7 @@ def record_live(session: Session, claim: Claim, work: Work, media_id: str, what:
     now = clock(session)
     if segments.published(session, work.row.id, media_id=media_id, reply_to=work.reply_to, now=now):
         jobs.record(session, claim, what, now=now, segment=work.row.index, media_id=media_id)
-        accounts.proven(session, claim.account_id)
+        standing.proven(session, claim.account_id)
         jobs.told(session, claim.job_id, now=now)
     elif segments.at(session, claim.job_id, work.row.index).media_id != media_id:
         # A container has become two posts: what all of this rests upon does not hold.
@@ -107,6 +118,9 @@ def load_from(
                     attempts=attempts,
                     reply_to=before[row.index - 1].media_id if row.index else job.reply_to,
                     parent_at=before[row.index - 1].published_at if row.index else None,
+                    scheduled_at=job.scheduled_at,
+                    pace=job.pace,
+                    pace_jitter=job.pace_jitter,
                     staged=urls,
                 )
             )

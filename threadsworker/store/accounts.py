@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 from sqlalchemy import exists, or_
@@ -14,15 +14,10 @@ from sqlmodel import Session, col, delete, select, update
 from threadsworker import report
 from threadsworker.crypto import Cipher
 from threadsworker.errors import NotFound, NotPossible
-from threadsworker.job import JobState, WaitReason
+from threadsworker.job import WaitReason
+from threadsworker.store import standing
+from threadsworker.store.standing import AccountStatus, Hold
 from threadsworker.store.tables import AccountRow, JobRow
-
-
-class AccountStatus(StrEnum):
-    ACTIVE = "active"
-    #: Meta or GitHub rejected a token; jobs wait until `put` brings a new one, or until the
-    #: old one is seen to work.
-    NEEDS_RECONNECT = "needs_reconnect"
 
 
 @dataclass(frozen=True)
@@ -35,6 +30,10 @@ class Credentials:
     access_token: SecretStr
     github_repo: str | None
     github_token: SecretStr | None
+    #: Until it may be acted for again, and why not before; None: it may.
+    hold: Hold | None = None
+    #: How long GitHub wants no request with this token; zero: it may be asked.
+    github_rest: timedelta = timedelta(0)
 
 
 def put(
@@ -67,23 +66,57 @@ def put(
     row.github_repo = github_repo or row.github_repo
     if github_token is not None:
         row.github_token = cipher.encrypt(github_token, bound_to=row.id)
+        row.github_token_id = _token_id(github_token)
+        row.github_paused_until = None
+        row.github_throttles = 0
     row.status = AccountStatus.ACTIVE
+    row.disconnected_at = None
     session.add(row)
     session.flush()
-    _wake_jobs(session, row.id, now=now)
+    standing.wake(session, row.id, WaitReason.NEEDS_RECONNECT, now=now)
     return row
 
 
-def _wake_jobs(session: Session, account_id: str, *, now: datetime) -> None:
-    session.exec(
-        update(JobRow)
-        .where(
-            col(JobRow.account_id) == account_id,
-            col(JobRow.state) == JobState.WAITING,
-            col(JobRow.reason) == WaitReason.NEEDS_RECONNECT,
+def _token_id(token: SecretStr) -> str:
+    """Tells whether two tokens are the same, and nothing else of them."""
+    return hashlib.sha256(token.get_secret_value().encode()).hexdigest()
+
+
+def refreshed(
+    session: Session,
+    account_id: str,
+    *,
+    access_token: SecretStr,
+    expires_at: datetime,
+    token_version: int,
+    cipher: Cipher,
+    now: datetime,
+) -> bool:
+    """Keep a refreshed token, and make the account active. False if another one came first."""
+    kept = session.exec(
+        update(AccountRow)
+        .where(col(AccountRow.id) == account_id, col(AccountRow.token_version) == token_version)
+        .values(
+            access_token=cipher.encrypt(access_token, bound_to=account_id),
+            token_expires_at=expires_at,
+            token_version=token_version + 1,
+            status=AccountStatus.ACTIVE,
+            disconnected_at=None,
         )
-        .values(wake_at=now)
     )
+    if kept.rowcount == 1:
+        standing.wake(session, account_id, WaitReason.NEEDS_RECONNECT, now=now)
+    return kept.rowcount == 1
+
+
+def set_quota_policy(
+    session: Session, account_id: str, *, check: bool | None, wait: bool | None
+) -> None:
+    """Whether its posts ask for room in the quota, and wait for it; None: as it is."""
+    given = {"check_quota": check, "wait_on_quota": wait}
+    values = {name: value for name, value in given.items() if value is not None}
+    if values:
+        session.exec(update(AccountRow).where(col(AccountRow.id) == account_id).values(**values))
 
 
 def find(session: Session, name: str) -> AccountRow:
@@ -118,8 +151,8 @@ def remove(session: Session, name: str) -> None:
     session.exec(delete(AccountRow).where(col(AccountRow.id) == row.id))
 
 
-def credentials(session: Session, account_id: str, *, cipher: Cipher) -> Credentials:
-    """The account's tokens, opened."""
+def credentials(session: Session, account_id: str, *, cipher: Cipher, now: datetime) -> Credentials:
+    """The account's tokens, opened, and whether they may be used."""
     row = session.exec(select(AccountRow).where(AccountRow.id == account_id)).one()
     return Credentials(
         account_id=row.id,
@@ -130,6 +163,8 @@ def credentials(session: Session, account_id: str, *, cipher: Cipher) -> Credent
         github_token=(
             cipher.decrypt(row.github_token, bound_to=row.id) if row.github_token else None
         ),
+        hold=standing.hold_of(row, now=now),
+        github_rest=standing.rest_until(row.github_paused_until, now),
     )
 
 
@@ -160,27 +195,6 @@ def to_sweep(session: Session, *, before: datetime, now: datetime, limit: int) -
     return [row[0] for row in taken]
 
 
-def proven(session: Session, account_id: str) -> None:
-    """needs_reconnect → active: its token has just published a post."""
-    session.exec(
-        update(AccountRow)
-        .where(
-            col(AccountRow.id) == account_id,
-            col(AccountRow.status) == AccountStatus.NEEDS_RECONNECT,
-        )
-        .values(status=AccountStatus.ACTIVE)
-    )
-
-
-def disconnect(session: Session, account_id: str) -> None:
-    """active → needs_reconnect."""
-    session.exec(
-        update(AccountRow)
-        .where(col(AccountRow.id) == account_id, col(AccountRow.status) == AccountStatus.ACTIVE)
-        .values(status=AccountStatus.NEEDS_RECONNECT)
-    )
-
-
 def describe(row: AccountRow) -> report.Account:
     """The account as it may be shown."""
     return report.Account.model_validate(row.model_dump(include=set(report.Account.model_fields)))
@@ -195,12 +209,13 @@ def matches(
     github_repo: str | None,
     github_token: SecretStr | None,
     cipher: Cipher,
+    now: datetime,
 ) -> bool:
     """Whether the account of that name exists and holds just this."""
     row = session.exec(select(AccountRow).where(AccountRow.name == name)).first()
     if row is None:
         return False
-    stored = credentials(session, row.id, cipher=cipher)
+    stored = credentials(session, row.id, cipher=cipher, now=now)
     return (
         stored.user_id == user_id
         and stored.access_token == access_token

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, func, not_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
@@ -19,6 +19,9 @@ from threadsworker.job import HARMLESS, AttemptState
 from threadsworker.store import jobs
 from threadsworker.store.jobs import Claim
 from threadsworker.store.tables import AttemptRow, ContainerRow, QuotaUseRow
+
+#: The death of a container that was not sent in time.
+TOO_OLD = "TOO_OLD"
 
 
 def live(session: Session, segment_id: str) -> dict[int, ContainerRow]:
@@ -53,11 +56,16 @@ def creation_ids(session: Session, segment_ids: Sequence[str]) -> dict[str, str]
 
 
 def made(session: Session, segment_id: str, *, item: int) -> int:
-    """How many containers were made for this item so far, dead ones included."""
+    """
+    How many containers were made for this item so far, dead ones included.
+
+    Those that only grew old while the job waited do not count.
+    """
+    aged = func.coalesce(col(ContainerRow.death), "") == TOO_OLD
     found = (
         select(func.count())
         .select_from(ContainerRow)
-        .where(ContainerRow.segment_id == segment_id, ContainerRow.item == item)
+        .where(ContainerRow.segment_id == segment_id, ContainerRow.item == item, not_(aged))
     )
     return session.exec(found).one()
 

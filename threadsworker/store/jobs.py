@@ -14,20 +14,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_
+from sqlalchemy import ScalarSelect, or_
 from sqlmodel import Session, col, select, update
 
 from threadsworker.errors import ClaimLost, NotFound
 from threadsworker.job import (
     GRACE_SHARE,
     LONGEST_GRACE,
-    RESTING,
     JobState,
     Trouble,
     WaitReason,
 )
 from threadsworker.store import events
 from threadsworker.store.tables import AccountRow, JobRow
+
+#: States in which a worker may take the job.
+CLAIMABLE = (JobState.SCHEDULED, JobState.QUEUED, JobState.PUBLISHING, JobState.WAITING)
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Claim:
     claims: int
     #: Troubles in a row.
     tries: int
+    #: Of the account when the claim was made: which token it had, and whether Meta or GitHub
+    #: had just asked for a pause.
+    token_version: int
+    throttled: bool
 
 
 def find(session: Session, job_id: str) -> JobRow:
@@ -86,7 +92,7 @@ def claim(
     session: Session, job_id: str, *, run: int, worker: str, lease: timedelta, now: datetime
 ) -> Claim | None:
     """
-    queued | publishing | waiting, held by nobody → publishing.
+    scheduled | queued | publishing | waiting, held by nobody → publishing.
 
     None when the job is not there to be taken: of another run, held by a live worker, at
     rest, unknown. That is no error: it is what the reader of a message that came twice,
@@ -97,7 +103,7 @@ def claim(
         .where(
             col(JobRow.id) == job_id,
             col(JobRow.run) == run,
-            col(JobRow.state).in_([JobState.QUEUED, JobState.PUBLISHING, JobState.WAITING]),
+            col(JobRow.state).in_(list(CLAIMABLE)),
             or_(col(JobRow.lease_until).is_(None), col(JobRow.lease_until) <= now),
         )
         .values(
@@ -110,11 +116,18 @@ def claim(
             overdue_at=None,
             claims=JobRow.claims + 1,
         )
-        .returning(col(JobRow.account_id), col(JobRow.epoch), col(JobRow.claims), col(JobRow.tries))
+        .returning(
+            col(JobRow.account_id),
+            col(JobRow.epoch),
+            col(JobRow.claims),
+            col(JobRow.tries),
+            _of_account(AccountRow.token_version),
+            _of_account(AccountRow.throttles + AccountRow.github_throttles),
+        )
     ).first()
     if taken is None:
         return None
-    account_id, epoch, claims, tries = taken
+    account_id, epoch, claims, tries, token_version, throttles = taken
     return Claim(
         job_id=job_id,
         worker=worker,
@@ -123,7 +136,15 @@ def claim(
         epoch=epoch,
         claims=claims,
         tries=tries,
+        token_version=token_version,
+        throttled=throttles > 0,
     )
+
+
+def _of_account(column: Any) -> ScalarSelect[int]:
+    """A column of the job's account, for what an UPDATE returns: it saves a query."""
+    found = select(column).where(col(AccountRow.id) == col(JobRow.account_id))
+    return found.correlate(JobRow).scalar_subquery()
 
 
 def renew(session: Session, claim: Claim, *, lease: timedelta, now: datetime) -> bool:
@@ -195,6 +216,16 @@ def under_way(due: datetime, silence: timedelta) -> dict[str, datetime]:
     }
 
 
+def postpone(session: Session, claim: Claim, *, until: datetime, silence: timedelta | None) -> None:
+    """
+    publishing → scheduled, let go: prepared, and its time has not come.
+
+    As in `wait`, `silence` is what the caller's own message is granted, if there is one.
+    """
+    due = {"wake_at": until} if silence is None else under_way(until, silence)
+    _release(session, claim, state=JobState.SCHEDULED, tries=0, **due)
+
+
 def wait(
     session: Session,
     claim: Claim,
@@ -222,6 +253,7 @@ def finish(session: Session, claim: Claim, *, now: datetime) -> None:
         claim,
         state=JobState.PUBLISHED,
         wake_at=None,
+        reserved_at=None,
         finished_at=now,
         error_code=None,
         error_message=None,
@@ -232,7 +264,13 @@ def finish(session: Session, claim: Claim, *, now: datetime) -> None:
 def fail(session: Session, claim: Claim, trouble: Trouble, *, now: datetime) -> None:
     """publishing → failed."""
     _release(
-        session, claim, state=JobState.FAILED, wake_at=None, finished_at=now, **_error(trouble)
+        session,
+        claim,
+        state=JobState.FAILED,
+        wake_at=None,
+        reserved_at=None,
+        finished_at=now,
+        **_error(trouble),
     )
 
 
@@ -245,6 +283,7 @@ def review(
         claim,
         state=JobState.NEEDS_REVIEW,
         wake_at=recheck_at,
+        reserved_at=None,
         reason=trouble.code,
         **_error(trouble),
     )
@@ -264,40 +303,6 @@ def note_trouble(session: Session, claim: Claim, trouble: Trouble) -> None:
     _written(session, claim, _error(trouble))
 
 
-def cancel(session: Session, job_id: str, *, now: datetime) -> bool:
-    """
-    anything but at rest → cancelled. False if it is at rest.
-
-    The epoch grows, so a worker that is at it right now may still report facts but takes
-    no further decision: the next side effect does not happen.
-    """
-    cancelled = session.exec(
-        update(JobRow)
-        .where(
-            col(JobRow.id) == job_id,
-            or_(
-                col(JobRow.state).not_in(list(RESTING)),
-                col(JobRow.state) == JobState.NEEDS_REVIEW,
-            ),
-        )
-        .values(
-            state=JobState.CANCELLED,
-            reason=None,
-            epoch=JobRow.epoch + 1,
-            lease_until=None,
-            claimed_by=None,
-            wake_at=None,
-            overdue_at=None,
-            finished_at=now,
-        )
-        .returning(col(JobRow.run))
-    ).first()
-    if cancelled is None:
-        return False
-    events.record(session, job_id, "cancelled", now=now, run=cancelled[0])
-    return True
-
-
 def told(session: Session, job_id: str, *, now: datetime) -> None:
     """needs_review → needs_review, due now: what was in question is known after all."""
     session.exec(
@@ -305,20 +310,6 @@ def told(session: Session, job_id: str, *, now: datetime) -> None:
         .where(col(JobRow.id) == job_id, col(JobRow.state) == JobState.NEEDS_REVIEW)
         .values(wake_at=now)
     )
-
-
-def give_up(session: Session, job_id: str, *, now: datetime, **data: Any) -> bool:
-    """needs_review → failed, because a person said so. False if it is in another state."""
-    given_up = session.exec(
-        update(JobRow)
-        .where(col(JobRow.id) == job_id, col(JobRow.state) == JobState.NEEDS_REVIEW)
-        .values(state=JobState.FAILED, reason=None, wake_at=None, finished_at=now)
-        .returning(col(JobRow.run))
-    ).first()
-    if given_up is None:
-        return False
-    events.record(session, job_id, "given_up", now=now, run=given_up[0], **data)
-    return True
 
 
 def _held(claim: Claim) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from threadsworker.errors import NotPossible
 from threadsworker.job import HARMLESS, JobState
-from threadsworker.store import containers, jobs, runs, segments
+from threadsworker.store import containers, decisions, jobs, runs, segments
 from threadsworker.store.runs import Start
 from threadsworker.store.tables import JobRow
 
@@ -103,7 +103,7 @@ def give_up(session: Session, job_id: str, *, by: str, now: datetime) -> None:
         There is no such job; it does not need review.
     """
     _in_review(session, job_id)
-    if not jobs.give_up(session, job_id, now=now, by=by):
+    if not decisions.give_up(session, job_id, now=now, by=by):
         raise _not_in_review(job_id)
 
 

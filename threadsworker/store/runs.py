@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_
 from sqlmodel import Session, col, select, update
 
-from threadsworker.job import JobState
+from threadsworker.job import JobState, SegmentState
 from threadsworker.store import events, segments
 from threadsworker.store.jobs import under_way
-from threadsworker.store.tables import JobRow
+from threadsworker.store.tables import JobRow, SegmentRow
 
 #: States from which a person starts a job again.
 STOPPED = (JobState.FAILED, JobState.MISSED, JobState.NEEDS_REVIEW)
@@ -38,7 +38,14 @@ LONG_SILENCE = timedelta(minutes=15)
 
 
 def dispatch(
-    session: Session, *, silence: timedelta, now: datetime, limit: int, busy: bool = False
+    session: Session,
+    *,
+    silence: timedelta,
+    now: datetime,
+    limit: int,
+    concurrency: int,
+    account_id: str | None = None,
+    busy: bool = False,
 ) -> list[Start]:
     """
     scheduled | waiting | queued | needs_review, due → queued, with a new run; oldest first.
@@ -46,9 +53,32 @@ def dispatch(
     A queued job is due when its chain was sent and nobody began it: the message was lost,
     or never sent. One that needs a person is due when time may have told. While the queue is
     `busy` a message that nobody took is more likely waiting in it than lost.
+
+    No account has more than `concurrency` chains at work, so that one with ten thousand posts
+    does not delay another's only one. `account_id`: of this account alone.
     """
     states = [JobState.SCHEDULED, JobState.WAITING, JobState.QUEUED, JobState.NEEDS_REVIEW]
-    return _restart(session, states, "dispatched", silence=silence, now=now, limit=limit, busy=busy)
+    due = _due(states, silence=silence, now=now, busy=busy)
+    if account_id is not None:
+        due = and_(due, col(JobRow.account_id) == account_id)
+    place = func.row_number().over(
+        partition_by=col(JobRow.account_id), order_by=(col(JobRow.wake_at), col(JobRow.id))
+    )
+    ranked = select(JobRow.id, JobRow.account_id, place.label("place")).where(due).cte("ranked")
+    at_work = (
+        select(JobRow.account_id, func.count().label("chains"))
+        .where(is_under_way(), not_(due))
+        .group_by(col(JobRow.account_id))
+        .cte("at_work")
+    )
+    chosen = (
+        select(ranked.c.id)
+        .outerjoin(at_work, at_work.c.account_id == ranked.c.account_id)
+        .where(ranked.c.place + func.coalesce(at_work.c.chains, 0) <= concurrency)
+    )
+    return _restart(
+        session, and_(due, col(JobRow.id).in_(chosen)), due, "dispatched", silence, now, limit
+    )
 
 
 def rescue(
@@ -60,30 +90,97 @@ def rescue(
     Its worker's lease ran out, or the next message of its chain was lost. If the worker is
     only slow, its epoch is stale from the next claim on, and its decisions are refused.
     """
-    states = [JobState.PUBLISHING]
-    return _restart(session, states, "rescued", silence=silence, now=now, limit=limit, busy=busy)
+    due = _due([JobState.PUBLISHING], silence=silence, now=now, busy=busy)
+    return _restart(session, due, due, "rescued", silence, now, limit)
+
+
+def is_under_way() -> ColumnElement[bool]:
+    """Whether a worker or a message is at work on a job."""
+    return or_(col(JobRow.overdue_at).is_not(None), col(JobRow.lease_until).is_not(None))
+
+
+def has_room(session: Session, account_id: str, *, concurrency: int) -> bool:
+    """
+    Whether another chain of the account may begin, as far as can be seen.
+
+    Two who ask at once may both be told so: that is one chain too many for a while, and no
+    reason to make one wait for the other's transaction.
+    """
+    found = select(func.count()).where(col(JobRow.account_id) == account_id, is_under_way())
+    return session.exec(found).one() < concurrency
+
+
+def miss(session: Session, *, now: datetime, limit: int) -> int:
+    """
+    scheduled | queued | waiting, begun too late → missed; how many.
+
+    Only while nothing of it is live, nor may be.
+    """
+    out = [
+        SegmentState.PUBLISHING,
+        SegmentState.IN_DOUBT,
+        SegmentState.PUBLISHED,
+        SegmentState.VERIFIED,
+    ]
+    begun = exists().where(col(SegmentRow.job_id) == col(JobRow.id), col(SegmentRow.state).in_(out))
+    states = [JobState.SCHEDULED, JobState.QUEUED, JobState.WAITING]
+    late = and_(
+        col(JobRow.state).in_(states),
+        col(JobRow.wake_at) <= now,
+        col(JobRow.missed_at) <= now,
+        not_(begun),
+    )
+    chosen = (
+        select(JobRow.id).where(late).limit(limit).with_for_update(skip_locked=True).cte("chosen")
+    )
+    missed = session.exec(
+        update(JobRow)
+        .where(col(JobRow.id).in_(select(chosen.c.id)), late)
+        .values(
+            state=JobState.MISSED,
+            reason=None,
+            epoch=JobRow.epoch + 1,
+            wake_at=None,
+            overdue_at=None,
+            reserved_at=None,
+            finished_at=now,
+            error_code="missed",
+            error_message="it could not be begun in time",
+            error_advice="`threadsworker retry` publishes it after all.",
+        )
+        .returning(col(JobRow.id), col(JobRow.run))
+    ).all()
+    for job_id, run in missed:
+        events.record(session, job_id, "missed", now=now, run=run)
+    return len(missed)
+
+
+def _due(
+    states: list[JobState], *, silence: timedelta, now: datetime, busy: bool
+) -> ColumnElement[bool]:
+    due = and_(col(JobRow.state).in_(states), col(JobRow.wake_at) <= now)
+    if not busy:
+        return due
+    # A new run makes the message that waits stale, and its own goes to the end of the
+    # queue: done too often, nothing but stale messages would reach its head.
+    long_ago = now - max(LONG_SILENCE, silence)
+    return and_(due, or_(col(JobRow.overdue_at).is_(None), col(JobRow.overdue_at) < long_ago))
 
 
 def _restart(
     session: Session,
-    states: list[JobState],
+    chosen: ColumnElement[bool],
+    due: ColumnElement[bool],
     what: str,
-    *,
     silence: timedelta,
     now: datetime,
     limit: int,
-    busy: bool,
 ) -> list[Start]:
-    due = and_(col(JobRow.state).in_(states), col(JobRow.wake_at) <= now)
-    if busy:
-        # A new run makes the message that waits stale, and its own goes to the end of the
-        # queue: done too often, nothing but stale messages would reach its head.
-        long_ago = now - max(LONG_SILENCE, silence)
-        due = and_(due, or_(col(JobRow.overdue_at).is_(None), col(JobRow.overdue_at) < long_ago))
+    """The oldest of the `chosen` that are still `due` when it is their turn."""
     # Apart from the UPDATE, so that it is taken once, and locks no more than `limit` rows.
     oldest = (
         select(JobRow.id)
-        .where(due)
+        .where(chosen)
         .order_by(col(JobRow.wake_at))
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -151,6 +248,9 @@ def retry(
             lease_until=None,
             claimed_by=None,
             finished_at=None,
+            # A person wants it, however late.
+            missed_at=None,
+            reserved_at=None,
             **under_way(now, silence),
         )
         .returning(col(JobRow.run))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,9 +27,40 @@ from threadsworker.post import (
 )
 from threadsworker.store import containers, events, jobs, segments, staged
 from threadsworker.store.tables import AccountRow, JobRow, MediaRow, SegmentRow
+from threadsworker.when import When
 
 #: Fields of a `Segment` that have columns or rows of their own.
 _COLUMNS = frozenset({"index", "text", "media"})
+
+
+@dataclass(frozen=True)
+class Terms:
+    """When and how a post is published, apart from what it says."""
+
+    #: None: now.
+    when: When | None = None
+    #: How long before that it is prepared, and how late it may begin; zero: at any time.
+    prepare_ahead: timedelta = timedelta(0)
+    missed_after: timedelta = timedelta(0)
+    pace: float = 0.0
+    pace_jitter: float = 0.0
+    #: None: as the account has it.
+    check_quota: bool | None = None
+    wait_on_quota: bool | None = None
+    #: The schedule that makes the post, and the moment that it is for.
+    schedule_id: str | None = None
+    occurrence: datetime | None = None
+
+    def starts_at(self, now: datetime) -> datetime:
+        """When the job's chain begins."""
+        return now if self.when is None else max(now, self.when.at - self.prepare_ahead)
+
+    @property
+    def missed_at(self) -> datetime | None:
+        """When it is too late to begin."""
+        if self.when is None or not self.missed_after:
+            return None
+        return self.when.at + self.missed_after
 
 
 def submit(
@@ -41,19 +72,31 @@ def submit(
     key: str | None,
     silence: timedelta,
     now: datetime,
+    terms: Terms | None = None,
 ) -> JobRow:
     """
-    nothing → queued: the rows of a new job and its segments. The row is the truth.
+    nothing → queued | scheduled: the rows of a new job and its segments. The row is the truth.
 
     `silence` is how long the caller's message may be under way; none if nobody sends one.
     """
-    due = jobs.under_way(now, silence)
+    terms = terms or Terms()
+    due = jobs.under_way(terms.starts_at(now), silence)
+    later = terms.when is not None and terms.when.at > now
     job = JobRow(
         id=secrets.token_hex(10),
         account_id=account.id,
         key=key,
         content_hash=content_hash(planned, reply_to=reply_to),
-        state=JobState.QUEUED,
+        state=JobState.SCHEDULED if later else JobState.QUEUED,
+        scheduled_at=terms.when.at if terms.when else None,
+        timezone=terms.when.timezone if terms.when else None,
+        missed_at=terms.missed_at,
+        schedule_id=terms.schedule_id,
+        occurrence=terms.occurrence,
+        pace=terms.pace,
+        pace_jitter=terms.pace_jitter,
+        check_quota=terms.check_quota,
+        wait_on_quota=terms.wait_on_quota,
         reply_to=reply_to,
         created_at=now,
         wake_at=due["wake_at"],
@@ -61,11 +104,16 @@ def submit(
     )
     session.add(job)
     session.flush()
-    for segment in planned:
-        _add_segment(session, job.id, segment)
+    add_segments(session, job.id, planned)
     events.record(session, job.id, "enqueued", now=now, run=job.run, segments=len(planned))
     session.flush()
     return job
+
+
+def add_segments(session: Session, job_id: str, planned: Sequence[Segment]) -> None:
+    """The rows of the job's segments and of their media."""
+    for segment in planned:
+        _add_segment(session, job_id, segment)
 
 
 def _add_segment(session: Session, job_id: str, segment: Segment) -> None:
@@ -200,6 +248,8 @@ def _summary(job: JobRow, account: str) -> dict[str, Any]:
         "error": error,
         "run": job.run,
         "scheduled_at": job.scheduled_at,
+        "timezone": job.timezone,
+        "revision": job.revision,
         "created_at": job.created_at,
         "finished_at": job.finished_at,
     }

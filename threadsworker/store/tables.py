@@ -7,42 +7,14 @@ SQLModel's table classes validate nothing: what an author gives is validated by
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    CheckConstraint,
-    DateTime,
-    Dialect,
-    Index,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-    text,
-)
+from sqlalchemy import JSON, CheckConstraint, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from threadsworker.job import RESTING
-
-
-class Moment(TypeDecorator[datetime]):
-    """An aware datetime in UTC. SQLite, which knows no zones, gets it without one."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        assert value.tzinfo is not None, "a naive datetime means something else elsewhere"
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+from threadsworker.store.moment import Moment
 
 
 def _in(states: frozenset[Any]) -> str:
@@ -67,7 +39,22 @@ class AccountRow(SQLModel, table=True):
     #: ``owner/name`` of the repository where local media are made public.
     github_repo: str | None = None
     status: str = "active"
+    #: When a token of it was last rejected.
+    disconnected_at: datetime | None = Field(default=None, sa_type=Moment)
+    #: When a person paused it; None: it is not paused.
+    paused_at: datetime | None = Field(default=None, sa_type=Moment)
+    #: Meta asked for a pause until then, and so often in a row.
     paused_until: datetime | None = Field(default=None, sa_type=Moment)
+    throttles: int = 0
+    #: The same of GitHub, for all accounts with the same token.
+    github_paused_until: datetime | None = Field(default=None, sa_type=Moment)
+    github_throttles: int = 0
+    #: A digest of the GitHub token, to know which accounts share it.
+    github_token_id: str | None = Field(default=None, index=True)
+    #: Ask Meta for its publishing limit before a thread is begun.
+    check_quota: bool = True
+    #: Wait for room in the quota; False: fail at once.
+    wait_on_quota: bool = True
     #: When its staging repository was last searched for files that no job needs.
     swept_at: datetime | None = Field(default=None, sa_type=Moment)
     created_at: datetime = Field(sa_type=Moment)
@@ -100,10 +87,27 @@ class JobRow(SQLModel, table=True):
             sqlite_where=text("wake_at IS NOT NULL"),
         ),
         Index("job_newest", "created_at"),
+        # One account's jobs: those due, those that somebody or a message works on, those
+        # that hold a reservation.
+        Index("job_of_account", "account_id", "wake_at"),
+        # One job per occurrence of a schedule, whoever makes it and however often.
+        Index("job_of_occurrence", "schedule_id", "occurrence", unique=True),
+        Index(
+            "job_under_way",
+            "account_id",
+            postgresql_where=text("overdue_at IS NOT NULL OR lease_until IS NOT NULL"),
+            sqlite_where=text("overdue_at IS NOT NULL OR lease_until IS NOT NULL"),
+        ),
+        Index(
+            "job_reserved",
+            "account_id",
+            postgresql_where=text("reserved_at IS NOT NULL"),
+            sqlite_where=text("reserved_at IS NOT NULL"),
+        ),
     )
 
     id: str = Field(primary_key=True)
-    account_id: str = Field(foreign_key="account.id", index=True)
+    account_id: str = Field(foreign_key="account.id")
     #: The caller's idempotency key, and a hash of what was submitted under it.
     key: str | None = None
     content_hash: str
@@ -127,6 +131,21 @@ class JobRow(SQLModel, table=True):
     scheduled_at: datetime | None = Field(default=None, sa_type=Moment)
     #: The IANA zone that `scheduled_at` was given in.
     timezone: str | None = None
+    #: When it is too late to begin, by policy; None: never.
+    missed_at: datetime | None = Field(default=None, sa_type=Moment)
+    #: The schedule that made it, which may be gone since, and the moment that it is for.
+    schedule_id: str | None = None
+    occurrence: datetime | None = Field(default=None, sa_type=Moment)
+    #: Grows when the post is changed.
+    revision: int = 1
+    #: Since when room in the quota is set aside for the segments that were not sent yet.
+    reserved_at: datetime | None = Field(default=None, sa_type=Moment)
+    #: As in `AccountRow`; None: as the account has it.
+    check_quota: bool | None = None
+    wait_on_quota: bool | None = None
+    #: Seconds between two segments, and the most that is added to them at random.
+    pace: float = 0.0
+    pace_jitter: float = 0.0
     #: Media id that the first segment replies to.
     reply_to: str | None = None
     error_code: str | None = None
@@ -255,6 +274,75 @@ class QuotaUseRow(SQLModel, table=True):
     kind: str
     attempt_id: str | None = Field(default=None, foreign_key="attempt.id", unique=True)
     at: datetime = Field(sa_type=Moment)
+
+
+class PublishingLimitRow(SQLModel, table=True):
+    """What Meta last said of one quota of an account; every worker reads it here."""
+
+    __tablename__ = "publishing_limit"
+
+    account_id: str = Field(primary_key=True, foreign_key="account.id")
+    #: ``post``, ``reply`` or ``delete``.
+    kind: str = Field(primary_key=True)
+    used: int
+    total: int
+    #: Seconds of the moving window.
+    duration: int
+    read_at: datetime = Field(sa_type=Moment)
+
+
+class ScheduleRow(SQLModel, table=True):
+    """A recurring post. `threadsworker.recurrence` knows when, `store.schedules` what."""
+
+    __tablename__ = "schedule"
+    __table_args__ = (
+        CheckConstraint("(cron IS NULL) <> (every IS NULL)", name="cron_or_every"),
+        Index(
+            "schedule_next",
+            "next_at",
+            postgresql_where=text("next_at IS NOT NULL"),
+            sqlite_where=text("next_at IS NOT NULL"),
+        ),
+    )
+
+    id: str = Field(primary_key=True)
+    name: str = Field(unique=True)
+    account_id: str = Field(foreign_key="account.id", index=True)
+    #: Five fields of cron, or seconds between two occurrences.
+    cron: str | None = None
+    every: float | None = None
+    #: IANA name.
+    timezone: str
+    #: The first possible occurrence, from which `every` counts; and the last possible one.
+    anchor: datetime = Field(sa_type=Moment)
+    ends_at: datetime | None = Field(default=None, sa_type=Moment)
+    #: Occurrences at most, and made so far.
+    most: int | None = None
+    made: int = 0
+    #: Seconds by which a post is later than its occurrence at most, at random.
+    jitter: float = 0.0
+    #: What becomes of occurrences that nobody made in time: ``skip`` or ``latest``.
+    late: str = "skip"
+    #: ``turn`` or ``random``.
+    order: str = "turn"
+    #: The posts, each a list of segments as `store.submission` writes them.
+    posts: list[Any] = Field(default_factory=list, sa_type=JSON)
+    #: Indices of `posts` that come next, and the one that came last.
+    deck: list[int] = Field(default_factory=list, sa_type=JSON)
+    last_post: int | None = None
+    paused_at: datetime | None = Field(default=None, sa_type=Moment)
+    #: The next occurrence; None: there is none.
+    next_at: datetime | None = Field(default=None, sa_type=Moment)
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class DutyRow(SQLModel, table=True):
+    """When one of beat's duties was last done."""
+
+    __tablename__ = "duty"
+
+    name: str = Field(primary_key=True)
+    done_at: datetime = Field(sa_type=Moment)
 
 
 class StagedRow(SQLModel, table=True):

@@ -8,6 +8,7 @@ is sent once, whatever happens.
 
 from __future__ import annotations
 
+from threadsworker.threads_api.answers import QUOTA_USED_UP
 from threadsworker.threads_api.api import ThreadsApi
 from threadsworker.threads_api.containers import (
     ContainerSpec,
@@ -25,6 +26,7 @@ from threadsworker.threads_api.objects import (
 )
 
 __all__ = [
+    "QUOTA_USED_UP",
     "ContainerSpec",
     "ContainerStatus",
     "MediaObject",

@@ -30,7 +30,7 @@ _TOKEN = frozenset({190, 102, 452})
 #: Calls of an app, of a user or of a page; Threads' own throttle.
 _THROTTLED = frozenset({4, 17, 32, 341, 613})
 #: The daily publishing cap, in Instagram's words.
-_CAP = (9, 2207042)
+QUOTA_USED_UP = (9, 2207042)
 #: "Blocked as spam" shares its code with a throttle, and is for a person to look at.
 _SPAM = (4, 2207051)
 #: Not visible yet, or gone: the words are the same.
@@ -86,7 +86,7 @@ def error_of(response: Response, body: dict[str, Any] | None) -> ApiError:
         f"HTTP {status} without Meta's words",
         service="threads",
         http_status=status,
-        retry_after=_retry_after(response),
+        retry_after=retry_after(response),
     )
 
 
@@ -104,7 +104,7 @@ def _graph_error(response: Response, envelope: dict[str, Any]) -> ApiError:
         user_title=_text(envelope.get("error_user_title")),
         user_message=_text(envelope.get("error_user_msg")),
         trace_id=_text(envelope.get("fbtrace_id")),
-        retry_after=_retry_after(response),
+        retry_after=retry_after(response),
     )
 
 
@@ -126,7 +126,7 @@ def _kind(code: int | None, subcode: int | None, *, transient: bool, status: int
         return NotReady
     if both in (_SPAM, _UNFETCHABLE):
         return RequestRefused
-    if code in _THROTTLED or both == _CAP or status == 429:
+    if code in _THROTTLED or both == QUOTA_USED_UP or status == 429:
         return RateLimited
     if code in _TROUBLE or transient or (code == _PERMISSION and status >= 500):
         return Unavailable
@@ -135,22 +135,54 @@ def _kind(code: int | None, subcode: int | None, *, transient: bool, status: int
     return Unavailable if code is None and status >= 500 else RequestRefused
 
 
-def _retry_after(response: Response) -> float | None:
+def retry_after(response: Response) -> float | None:
     """Seconds until Meta wants to be asked again, from any of the headers that may say so."""
     try:
         return float(response.headers["retry-after"])
     except (KeyError, ValueError):
         pass
-    try:
-        usage = json.loads(response.headers["x-business-use-case-usage"])
-        minutes = [
-            float(entry["estimated_time_to_regain_access"])
-            for entries in usage.values()
-            for entry in entries
-        ]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
+    minutes = [
+        float(entry.get("estimated_time_to_regain_access") or 0) for entry in _usages(response)
+    ]
     return 60.0 * max(minutes) if minutes and max(minutes) > 0 else None
+
+
+def pressure(response: Response) -> float:
+    """
+    How close the account is to a limit of Meta's, in per cent: calls stop at 100.
+
+    Source: https://developers.facebook.com/docs/graph-api/overview/rate-limiting (2026-04-21).
+    """
+    entries = [*_usages(response), _json(response.headers.get("x-app-usage"))]
+    shares = [
+        float(entry.get(name) or 0)
+        for entry in entries
+        if isinstance(entry, dict)
+        for name in ("call_count", "total_time", "total_cputime")
+        if isinstance(entry.get(name), int | float)
+    ]
+    return max(shares, default=0.0)
+
+
+def _usages(response: Response) -> list[dict[str, Any]]:
+    """The entries of ``x-business-use-case-usage``, of whatever business."""
+    found = _json(response.headers.get("x-business-use-case-usage"))
+    lists = found.values() if isinstance(found, dict) else ()
+    return [
+        entry
+        for entries in lists
+        if isinstance(entries, list)
+        for entry in entries
+        if isinstance(entry, dict)
+        and isinstance(entry.get("estimated_time_to_regain_access", 0), int | float)
+    ]
+
+
+def _json(header: str | None) -> Any:
+    try:
+        return json.loads(header or "null")
+    except ValueError:
+        return None
 
 
 def _number(value: Any) -> int | None:

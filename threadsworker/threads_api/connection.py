@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import SecretStr
+from requests import Response
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from threadsworker.errors import AnswerLost, NoAnswer, Unavailable
 from threadsworker.http import Http
-from threadsworker.threads_api.answers import read
+from threadsworker.threads_api.answers import pressure, read, retry_after
 
 #: Seconds of silence until a publish counts as unanswered. The longest seen took 222; here
 #: patience turns unknown outcomes into answers.
 PUBLISH_TIMEOUT = 240.0
+#: Per cent of a limit of Meta's from which on it is better not to ask.
+CLOSE = 95.0
 
 
 class Connection:
@@ -33,12 +36,21 @@ class Connection:
         http: Http,
         version: str = "v1.0",
         publish_timeout: float = PUBLISH_TIMEOUT,
+        on_pressure: Callable[[float | None], None] | None = None,
     ) -> None:
+        """
+        Parameters
+        ----------
+        on_pressure:
+            Called when an answer says that a limit of Meta's is close, with the seconds until
+            it is not any more, if Meta names them.
+        """
         self._base_url = base_url.rstrip("/")
         self._token = token
         self._http = http
         self._version = version
         self._publish_timeout = publish_timeout
+        self._on_pressure = on_pressure
 
     @retry(
         retry=retry_if_exception_type((Unavailable, NoAnswer)),
@@ -48,14 +60,20 @@ class Connection:
     )
     def get(self, path: str, **params: str) -> dict[str, Any]:
         """Read; tried up to three times within about a second."""
-        return read(self._http.request("GET", self._url(path), token=self._token, params=params))
+        return self._read(
+            self._http.request("GET", self._url(path), token=self._token, params=params)
+        )
 
     def post(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
         """Write, once."""
-        return read(self._http.request("POST", self._url(path), token=self._token, form=form))
+        return self._read(self._http.request("POST", self._url(path), token=self._token, form=form))
 
     def post_alone(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
-        """Write, once, on a connection of its own, and wait long for the answer."""
+        """
+        Write, once, on a connection of its own, and wait long for the answer.
+
+        Nothing is done with the answer before the caller has it: it is not to be lost.
+        """
         return read(
             self._http.request(
                 "POST",
@@ -90,6 +108,12 @@ class Connection:
         """Read from an endpoint that takes the token in the query only; tried once."""
         params["access_token"] = self._token.get_secret_value()
         return read(self._http.request("GET", f"{self._base_url}{path}", params=params))
+
+    def _read(self, response: Response) -> dict[str, Any]:
+        answer = read(response)
+        if self._on_pressure is not None and pressure(response) >= CLOSE:
+            self._on_pressure(retry_after(response))
+        return answer
 
     def _url(self, path: str) -> str:
         return f"{self._base_url}/{self._version}{path}"

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from threadsworker.errors import AnswerLost
 from threadsworker.threads_api.connection import Connection
-from threadsworker.threads_api.objects import MediaObject, Profile, PublishingLimit, Quota
+from threadsworker.threads_api.objects import MediaObject, Profile, PublishingLimit
 
 Read = TypeVar("Read", bound=BaseModel)
 
@@ -33,7 +33,8 @@ LISTED = (
 )
 #: Objects of a page; Meta's maximum.
 PAGE = 100
-_QUOTAS = {
+QuotaName = Literal["posts", "replies", "deletes", "locations"]
+_QUOTAS: dict[QuotaName, tuple[str, str]] = {
     "posts": ("quota_usage", "config"),
     "replies": ("reply_quota_usage", "reply_config"),
     "deletes": ("delete_quota_usage", "delete_config"),
@@ -71,11 +72,17 @@ class Reading(Connection):
         """The account's own replies, newest first."""
         return self._listing("/me/replies", since=since, fields=fields)
 
-    def publishing_limit(self) -> PublishingLimit:
-        """What the account has used of its moving 24 hours, and what it is allowed."""
-        fields = ",".join(name for pair in _QUOTAS.values() for name in pair)
+    def publishing_limit(self, *quotas: QuotaName) -> PublishingLimit:
+        """
+        What the account has used of its moving 24 hours, and what it is allowed.
+
+        Each quota needs a permission of its own: without one Meta refuses the whole answer.
+        """
+        fields = ",".join(name for quota in quotas or _QUOTAS for name in _QUOTAS[quota])
         data = self.get("/me/threads_publishing_limit", fields=fields).get("data") or [{}]
-        return PublishingLimit(**{name: _quota(data[0], *pair) for name, pair in _QUOTAS.items()})
+        first = data[0] if isinstance(data, list) else data
+        found = {name: _quota(first, *pair) for name, pair in _QUOTAS.items()}
+        return _read_as(PublishingLimit, found)
 
     def _listing(
         self, path: str, *, since: datetime | None, fields: Sequence[str]
@@ -97,11 +104,13 @@ def _read_as(model: type[Read], answer: Any) -> Read:
         raise AnswerLost(f"an answer of another shape: {', '.join(sorted(places))}") from None
 
 
-def _quota(data: dict[str, Any], usage: str, config: str) -> Quota | None:
-    if usage not in data or config not in data:
+def _quota(data: Any, usage: str, config: str) -> dict[str, Any] | None:
+    """One quota as Meta gives it; None if the token may not see it."""
+    if not isinstance(data, dict) or usage not in data or config not in data:
         return None
-    return Quota(
-        used=data[usage],
-        total=data[config]["quota_total"],
-        duration=data[config]["quota_duration"],
-    )
+    limits = data[config] if isinstance(data[config], dict) else {}
+    return {
+        "used": data[usage],
+        "total": limits.get("quota_total"),
+        "duration": limits.get("quota_duration"),
+    }

@@ -1,0 +1,1 @@
+"""Occurrences of recurring posts."""

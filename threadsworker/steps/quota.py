@@ -1,0 +1,148 @@
+"""
+Room for a whole thread in the account's publishing quota, before any of it goes out.
+
+Meta is asked at most once a minute per account, by whichever worker comes first; a "no" is
+never given from a figure that is older than a moment.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from threadsworker.errors import NoAnswer, NotReady, RequestRefused, Unavailable
+from threadsworker.job import Failed, Outcome, Trouble, Wait, WaitReason
+from threadsworker.steps.desk import Desk
+from threadsworker.store import accounts, jobs, quota
+from threadsworker.store.accounts import Credentials
+from threadsworker.store.database import clock
+from threadsworker.store.jobs import Claim
+from threadsworker.store.quota import Kind, Told
+from threadsworker.threads_api import PublishingLimit, Quota, ThreadsApi
+
+logger = logging.getLogger(__name__)
+
+#: How old Meta's figures may be for a "yes", and for a "no".
+FRESH, FRESH_FOR_NO = timedelta(seconds=60), timedelta(seconds=2)
+
+
+def reserve(desk: Desk, claim: Claim, account: Credentials) -> Outcome | None:
+    """
+    None when room for all that the job has still to send is set aside, or was before.
+
+    Else the job waits until there may be room, or fails, as its policy says.
+    """
+    with desk.reading() as session:
+        if quota.is_reserved(session, claim.job_id):
+            return None
+        asks, waits = quota.policy(session, claim.job_id)
+        age = _age(session, claim.account_id)
+    if not asks:
+        return None
+    api = desk.threads(account)
+    if age is None or age > FRESH:
+        age = refresh(desk, api, claim.account_id)
+    room = _set_aside(desk, claim)
+    if isinstance(room, datetime) and age > FRESH_FOR_NO:
+        refresh(desk, api, claim.account_id)
+        room = _set_aside(desk, claim)
+    match room:
+        case datetime():
+            return _full(desk, claim, room, waits=waits)
+        case Trouble():
+            return Failed(room)
+        case None:
+            return None
+
+
+def _age(session: Session, account_id: str) -> timedelta | None:
+    told_at = quota.told_at(session, account_id)
+    return None if told_at is None else clock(session) - told_at
+
+
+def refresh(desk: Desk, api: ThreadsApi, account_id: str) -> timedelta:
+    """
+    Ask Meta for its figures and keep them; how old those are that we have now.
+
+    When Meta cannot say, our own rows have to do: a publish that its quota forbids is refused.
+    """
+    try:
+        found = api.publishing_limit("posts", "replies")
+    except (Unavailable, NoAnswer, NotReady, RequestRefused) as error:
+        logger.warning("Account %s: Meta does not tell its quota: %s", account_id, error)
+        return timedelta(0)
+    with desk.transaction() as session:
+        quota.tell(session, account_id, _told(found), now=clock(session))
+    return timedelta(0)
+
+
+def _told(found: PublishingLimit) -> dict[Kind, Told]:
+    named: dict[Kind, object] = {
+        "post": found.posts,
+        "reply": found.replies,
+        "delete": found.deletes,
+    }
+    return {
+        kind: Told(one.used, one.total, one.duration)
+        for kind, one in named.items()
+        if isinstance(one, Quota)
+    }
+
+
+def _set_aside(desk: Desk, claim: Claim) -> datetime | Trouble | None:
+    """None if room is set aside now; when to look again; or why there never will be room."""
+    with desk.transaction() as session:
+        now = clock(session)
+        jobs.check(session, claim)
+        accounts.lock(session, claim.account_id)
+        looks = []
+        for kind, need in quota.needed(session, claim.job_id).items():
+            window = quota.window(session, claim.account_id, kind, now=now, without=claim.job_id)
+            if need > (most := max(window.total, quota.TOTALS[kind])):
+                return _too_long(kind, need, most)
+            looks.append(window.opens_at(need, now))
+        if looks and (later := max(looks)) > now:
+            return later
+        quota.reserve(session, claim, now=now)
+    return None
+
+
+def _too_long(kind: str, need: int, total: int) -> Trouble:
+    return Trouble(
+        code="quota.too_small",
+        message=f"the thread needs {need} of the account's {kind} quota, which is {total}: it "
+        "can never go out as one",
+        advice="Cut it into several posts and enqueue those.",
+    )
+
+
+def _full(desk: Desk, claim: Claim, look_at: datetime, *, waits: bool) -> Outcome:
+    with desk.reading() as session:
+        now = clock(session)
+    if not waits:
+        return Failed(
+            Trouble(
+                code="quota.used_up",
+                message="the publishing quota has no room for this thread, and it is not to wait; "
+                f"the next look would be at {look_at:%Y-%m-%d %H:%M:%S} UTC",
+                advice="Retry it later, or let it wait: wait_on_rate_limit.",
+            )
+        )
+    return Wait(max(look_at - now, timedelta(0)), WaitReason.QUOTA, rewind=True)
+
+
+def full_until(session: Session, claim: Claim, kind: Kind, *, now: datetime) -> datetime | None:
+    """
+    When to look again if the quota is known to have no room for one more; None if it has.
+
+    For the moment before a publish: others may have used what was set aside.
+    """
+    asks, _ = quota.policy(session, claim.job_id)
+    if not asks:
+        return None
+    window = quota.window(session, claim.account_id, kind, now=now)
+    if window.used(now) < window.total:
+        return None
+    return window.opens_at(1, now)

@@ -1,0 +1,170 @@
+"""
+Publishing quotas: what Meta said of them, what we used, and what is set aside.
+
+A thread takes one post and a reply for each further segment. Room for all of it is set aside
+before it begins, so that none is left half out. Whoever reads here to decide holds the account's
+row, see `accounts.lock`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import ColumnElement, and_, case, func, or_
+from sqlmodel import Session, col, select, update
+
+from threadsworker.job import HARMLESS, LIVE, RESTING, SegmentState
+from threadsworker.post import DELETE_QUOTA, POST_QUOTA, QUOTA_HOURS, REPLY_QUOTA
+from threadsworker.store.jobs import Claim
+from threadsworker.store.tables import (
+    AccountRow,
+    AttemptRow,
+    JobRow,
+    PublishingLimitRow,
+    QuotaUseRow,
+    SegmentRow,
+)
+from threadsworker.window import Window
+
+Kind = Literal["post", "reply", "delete"]
+
+#: What Meta documents, until it was asked.
+TOTALS: dict[Kind, int] = {"post": POST_QUOTA, "reply": REPLY_QUOTA, "delete": DELETE_QUOTA}
+DAY = timedelta(hours=QUOTA_HOURS)
+#: States of a segment that may take from the quota still.
+_TO_COME = [state for state in SegmentState if state not in LIVE | {"publishing", "in_doubt"}]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What Meta says of one quota: used and allowed, in a window of so many seconds."""
+
+    used: int
+    total: int
+    duration: int
+
+
+def tell(session: Session, account_id: str, told: Mapping[Kind, Told], *, now: datetime) -> None:
+    """Keep what Meta said, for every worker."""
+    for kind, one in told.items():
+        row = PublishingLimitRow(
+            account_id=account_id,
+            kind=kind,
+            used=one.used,
+            total=one.total,
+            duration=one.duration,
+            read_at=now,
+        )
+        session.merge(row)
+
+
+def told_at(session: Session, account_id: str) -> datetime | None:
+    """When Meta was last asked for the account's quotas; None if it never was."""
+    found = select(func.min(col(PublishingLimitRow.read_at))).where(
+        PublishingLimitRow.account_id == account_id
+    )
+    return session.exec(found).one()
+
+
+def used_up(session: Session, account_id: str, kind: Kind, *, now: datetime) -> None:
+    """Meta refused for the quota: it is full, whatever was thought before."""
+    row = session.get(PublishingLimitRow, (account_id, kind))
+    total = row.total if row else TOTALS[kind]
+    duration = row.duration if row else int(DAY.total_seconds())
+    tell(session, account_id, {kind: Told(total, total, duration)}, now=now)
+
+
+def window(
+    session: Session, account_id: str, kind: Kind, *, now: datetime, without: str | None = None
+) -> Window:
+    """The account's quota of that kind; reservations of the job `without` do not count."""
+    row = session.get(PublishingLimitRow, (account_id, kind))
+    length = timedelta(seconds=row.duration) if row else DAY
+    uses = (
+        select(QuotaUseRow.at)
+        .outerjoin(AttemptRow, col(AttemptRow.id) == col(QuotaUseRow.attempt_id))
+        .where(
+            QuotaUseRow.account_id == account_id,
+            QuotaUseRow.kind == kind,
+            QuotaUseRow.at > now - length,
+            or_(col(AttemptRow.id).is_(None), col(AttemptRow.state).not_in(list(HARMLESS))),
+        )
+        .order_by(col(QuotaUseRow.at))
+    )
+    return Window(
+        total=row.total if row else TOTALS[kind],
+        length=length,
+        uses=list(session.exec(uses).all()),
+        told=row.used if row else 0,
+        told_at=row.read_at if row else None,
+        reserved=_reserved(session, account_id, without=without).get(kind, 0),
+    )
+
+
+def _reserved(session: Session, account_id: str, *, without: str | None) -> dict[Kind, int]:
+    """What jobs that have begun have still to send, by kind."""
+    return _to_come(
+        session,
+        and_(
+            col(JobRow.account_id) == account_id,
+            col(JobRow.reserved_at).is_not(None),
+            col(JobRow.state).not_in(list(RESTING)),
+            col(JobRow.id) != (without or ""),
+        ),
+    )
+
+
+def needed(session: Session, job_id: str) -> dict[Kind, int]:
+    """What the job has still to send, by kind."""
+    return _to_come(session, col(JobRow.id) == job_id)
+
+
+def _to_come(session: Session, whose: ColumnElement[bool]) -> dict[Kind, int]:
+    is_post = and_(col(SegmentRow.index) == 0, col(JobRow.reply_to).is_(None))
+    kind = case((is_post, "post"), else_="reply")
+    found = (
+        select(kind, func.count())
+        .join(JobRow, col(JobRow.id) == col(SegmentRow.job_id))
+        .where(whose, col(SegmentRow.state).in_(_TO_COME))
+        .group_by(kind)
+    )
+    return dict(session.exec(found).all())
+
+
+def is_reserved(session: Session, job_id: str) -> bool:
+    """Whether room is set aside for the job."""
+    found = select(JobRow.id).where(JobRow.id == job_id, col(JobRow.reserved_at).is_not(None))
+    return session.exec(found).first() is not None
+
+
+def reserve(session: Session, claim: Claim, *, now: datetime) -> None:
+    """Set room aside for all that the job has still to send."""
+    session.exec(
+        update(JobRow)
+        .where(col(JobRow.id) == claim.job_id, col(JobRow.epoch) == claim.epoch)
+        .values(reserved_at=now)
+    )
+
+
+def took_effect(session: Session, attempt_id: str, *, now: datetime) -> None:
+    """The attempt was answered: from now on its window counts."""
+    session.exec(
+        update(QuotaUseRow).where(col(QuotaUseRow.attempt_id) == attempt_id).values(at=now)
+    )
+
+
+def policy(session: Session, job_id: str) -> tuple[bool, bool]:
+    """Whether the job asks for room before it begins, and whether it waits for it."""
+    found = (
+        select(
+            func.coalesce(col(JobRow.check_quota), col(AccountRow.check_quota)),
+            func.coalesce(col(JobRow.wait_on_quota), col(AccountRow.wait_on_quota)),
+        )
+        .join(AccountRow, col(AccountRow.id) == col(JobRow.account_id))
+        .where(JobRow.id == job_id)
+    )
+    check, wait = session.exec(found).one()
+    return bool(check), bool(wait)
