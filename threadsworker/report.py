@@ -105,3 +105,28 @@ class Account(_Report):
     paused_until: datetime | None
     github_paused_until: datetime | None
     created_at: datetime
+
+
+class Quota(_Report):
+    """One publishing quota of an account, in a moving window."""
+
+    #: ``post``, ``reply`` or ``delete``.
+    kind: str
+    total: int
+    used: int
+    #: Set aside for threads that have begun.
+    reserved: int
+    free: int
+    #: Seconds of the window.
+    window: float
+    #: When there may be room for another one; None if there is some now.
+    opens_at: datetime | None
+
+
+class Quotas(_Report):
+    """An account's publishing quotas."""
+
+    account: str
+    quotas: tuple[Quota, ...]
+    #: When Meta was last asked; None if it never answered.
+    told_at: datetime | None

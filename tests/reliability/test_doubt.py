@@ -238,17 +238,6 @@ def test_a_container_that_once_read_published_is_a_post_for_good(world: World) -
     assert texts(world) == ["First."]
 
 
-def test_a_used_up_quota_is_waited_for_and_asks_nobody(world: World) -> None:
-    world.sandbox.set_options(post_quota=0)
-    job_id = enqueue(world)
-    world.run(until=lambda: job(world, job_id).reason == "quota")
-    world.clock.seconds += 2 * HOUR
-    world.run(until=lambda: len(world.rows("SELECT id FROM attempt")) >= 5)
-    world.sandbox.set_options(post_quota=250)
-    world.run()
-    is_published_once(world, job_id)
-
-
 def test_a_reply_that_may_not_be_read_is_not_taken_to_be_in_its_place(world: World) -> None:
     world.sandbox.set_options(detach_replies=True)
     refused = {"error": {"message": "no", "code": 10}}

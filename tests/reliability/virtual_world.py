@@ -186,10 +186,12 @@ class World:
             case Stop() if message.name == "cleanup":
                 tidy(desk, job_id)
 
-    def upkeep(self) -> None:
-        """Do beat's duties once."""
-        for start in [*upkeep.rescue_stalled(self.desk), *upkeep.dispatch_due(self.desk)]:
+    def upkeep(self) -> bool:
+        """Do beat's duties once; whether a job was begun."""
+        starts = [*upkeep.rescue_stalled(self.desk), *upkeep.dispatch_due(self.desk)]
+        for start in starts:
             self.ring(start)
+        return bool(starts)
 
     def run(self, *, until: Callable[[], bool] | None = None) -> None:
         """Go on, putting the clock forward, until every job is at rest, or `until`."""
@@ -206,11 +208,13 @@ class World:
         if self.messages and self.messages[0].due <= self.clock.seconds:
             self.handle(heapq.heappop(self.messages))
             return
+        if self.upkeep():
+            return
+        # What is due and was not begun waits for another job of its account.
         times = [self.messages[0].due] if self.messages else []
-        times += [wake for wake in self._wakes() if wake is not None]
+        times += [wake for wake in self._wakes() if wake and wake > self.clock.seconds]
         if times:
             self.clock.seconds = max(self.clock.seconds, min(times)) + 0.001
-        self.upkeep()
 
     def sweep(self) -> None:
         """Do the sweeps of the next quarter of an hour."""

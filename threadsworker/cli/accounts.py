@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
+from threadsworker import report
 from threadsworker.cli.console import Json, errors_as_exit_codes, note, say, say_json
 from threadsworker.errors import InvalidSettings
 
@@ -26,6 +27,20 @@ def add(
     github_repo: Annotated[
         str | None,
         typer.Option(help="owner/name of the public repository where local media are staged."),
+    ] = None,
+    check_rate_limit: Annotated[
+        bool | None,
+        typer.Option(
+            "--check-rate-limit/--no-check-rate-limit",
+            help="Ask Meta for room in the publishing quota before a post begins [yes].",
+        ),
+    ] = None,
+    wait_on_rate_limit: Annotated[
+        bool | None,
+        typer.Option(
+            "--wait-on-rate-limit/--no-wait-on-rate-limit",
+            help="Wait for room in it, or fail at once [wait].",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -52,11 +67,10 @@ def add(
             access_token=access,
             github_repo=github_repo,
             github_token=github,
+            check_rate_limit_before_post=check_rate_limit,
+            wait_on_rate_limit=wait_on_rate_limit,
         )
-        if as_json:
-            say_json(account)
-        else:
-            say(f"{account.name}: {account.status}")
+        _answer(account, as_json=as_json)
 
 
 @app.command(name="list")
@@ -87,6 +101,38 @@ def show(name: Name = "main", as_json: Json = False) -> None:
             say_json(account)
         else:
             accounts_table([account])
+
+
+@app.command()
+def refresh(name: Name, as_json: Json = False) -> None:
+    """Exchange the Threads token for one that is good for another 60 days."""
+    from threadsworker.client import Client
+
+    with errors_as_exit_codes(as_json=as_json):
+        _answer(Client().refresh_account(name), as_json=as_json)
+
+
+@app.command()
+def pause(name: Name, as_json: Json = False) -> None:
+    """Publish nothing for the account until it is resumed. Its jobs wait."""
+    from threadsworker.client import Client
+
+    with errors_as_exit_codes(as_json=as_json):
+        _answer(Client().pause_account(name), as_json=as_json)
+
+
+@app.command()
+def resume(name: Name, as_json: Json = False) -> None:
+    """End a pause."""
+    from threadsworker.client import Client
+
+    with errors_as_exit_codes(as_json=as_json):
+        _answer(Client().resume_account(name), as_json=as_json)
+
+
+def _answer(account: report.Account, *, as_json: bool) -> None:
+    state = "paused" if account.paused_at else account.status
+    say_json(account) if as_json else say(f"{account.name}: {state}")
 
 
 @app.command()

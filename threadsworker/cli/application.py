@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from threadsworker.cli import accounts, looking, posting, running
+from threadsworker.cli import accounts, looking, posting, quota, running
 from threadsworker.cli.console import errors_as_exit_codes
 
 EPILOG = """
@@ -46,6 +46,7 @@ app.command()(looking.watch)
 app.command()(looking.retry)
 app.command()(looking.cancel)
 app.command()(looking.resolve)
+app.command()(quota.quota)
 app.command()(running.demo)
 app.command()(running.up)
 passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

@@ -14,8 +14,9 @@ from threadsworker.log import redacted
 from threadsworker.queue import Doorbell
 from threadsworker.settings import Settings, load_settings
 from threadsworker.steps.desk import Desk
-from threadsworker.store import accounts, schema
-from threadsworker.store.database import make_engine
+from threadsworker.steps.upkeep import DISPATCH, silence_of
+from threadsworker.store import accounts, duties, schema
+from threadsworker.store.database import clock, make_engine
 from threadsworker.store.standing import AccountStatus
 
 
@@ -36,6 +37,7 @@ def run_checks() -> list[Result]:
         "database": _database,
         "broker": _broker,
         "spool": _spool,
+        "dispatch": _dispatch,
     }
     results = [_result(name, partial(look, settings)) for name, look in checks.items()]
     if results[1].ok:
@@ -79,6 +81,20 @@ def _broker(settings: Settings) -> str:
 def _spool(settings: Settings) -> str:
     Client(settings).check_spool()
     return settings.spool
+
+
+def _dispatch(settings: Settings) -> str:
+    """Beat rings, a worker answers: the age of the last look for due jobs shows both."""
+    desk = Desk(settings)
+    with desk.reading() as session:
+        last = duties.last_done(session, DISPATCH)
+        age = None if last is None else clock(session) - last
+    told = "never" if age is None else f"{age.total_seconds():.0f} s ago"
+    if age is None or age > silence_of(settings):
+        raise ThreadsWorkerError(
+            f"due jobs were looked for {told}: start `threadsworker up`, or a worker and a beat"
+        )
+    return f"due jobs were looked for {told}"
 
 
 def _accounts(settings: Settings) -> Iterator[Result]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 from sqlmodel import Session
@@ -10,9 +10,12 @@ from sqlmodel import Session
 from threadsworker import report
 from threadsworker.client.base import Base
 from threadsworker.errors import NotPossible
+from threadsworker.http import Http
+from threadsworker.log import redact
 from threadsworker.store import accounts, standing
 from threadsworker.store.database import clock
 from threadsworker.store.tables import AccountRow
+from threadsworker.threads_api import ThreadsApi
 
 #: The account that the environment describes, and the one meant when none is named.
 DEFAULT_ACCOUNT = "main"
@@ -79,6 +82,44 @@ class Accounts(Base):
     def remove_account(self, name: str) -> None:
         """Remove an account and its tokens; NotFound, or NotPossible if it has jobs."""
         self._write(lambda session: accounts.remove(session, name))
+
+    def refresh_account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
+        """
+        Exchange the account's token for one that is good for another 60 days, and wake its jobs.
+
+        Raises
+        ------
+        NotFound:
+            There is no such account.
+        TokenRejected:
+            The token is dead: only `add_account` with a new one helps.
+        ApiError, NoAnswer:
+            Meta refused, a token that is not a day old for instance; there was no usable answer.
+        """
+        with self._reading() as session:
+            row = accounts.find(session, name)
+            held = accounts.credentials(session, row.id, cipher=self._cipher, now=clock(session))
+        redact(held.access_token)
+        api = ThreadsApi(
+            base_url=self.settings.threads_api_url, token=held.access_token, http=Http()
+        )
+        fresh = api.refresh_access_token()
+        redact(fresh.access_token)
+
+        def keep(session: Session) -> report.Account:
+            now = clock(session)
+            accounts.refreshed(
+                session,
+                row.id,
+                access_token=fresh.access_token,
+                expires_at=now + timedelta(seconds=fresh.expires_in),
+                token_version=row.token_version,
+                cipher=self._cipher,
+                now=now,
+            )
+            return accounts.describe(accounts.find(session, name))
+
+        return self._write(keep)
 
     def pause_account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
         """

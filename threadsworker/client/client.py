@@ -29,7 +29,7 @@ from threadsworker.errors import InvalidPost, NotPossible, Problem
 from threadsworker.media import Inspected, inspect
 from threadsworker.plan import as_post, plan
 from threadsworker.post import Post, Segment
-from threadsworker.store import jobs, runs, submission
+from threadsworker.store import decisions, jobs, runs, submission
 from threadsworker.store.database import clock
 from threadsworker.store.submission import Terms
 from threadsworker.store.tables import JobRow
@@ -115,6 +115,62 @@ class Client(Jobs):
     ) -> tuple[Segment, ...]:
         """The segments that `enqueue` would publish. Nothing is stored and nothing is sent."""
         return self._checked(as_post(post, media, options), account=account, also=[])[1]
+
+    def reschedule(
+        self, job_id: str, *, at: datetime | timedelta | str | None, timezone: str | None = None
+    ) -> report.Job:
+        """
+        Give the post another time, see `enqueue`; None: as soon as possible.
+
+        Raises
+        ------
+        InvalidPost:
+            The moment is none, or is past.
+        NotFound, NotPossible:
+            There is no such job; part of it is live or may be (`job.begun`), or it has ended
+            (`job.ended`).
+        """
+        problems: list[Problem] = []
+        terms = self._terms(Post(), at=at, timezone=timezone, problems=problems)
+        if problems:
+            raise InvalidPost(problems)
+        self._write(
+            lambda session: decisions.reschedule(session, job_id, terms, now=clock(session))
+        )
+        return self.get(job_id)
+
+    def edit(
+        self, job_id: str, post: Post | str = "", *, media: Any = (), **options: Any
+    ) -> report.Job:
+        """
+        Replace the whole post, as a new revision; its account and its time stay.
+
+        A failed or missed job stays so, until it is retried.
+
+        Raises
+        ------
+        InvalidPost:
+            With every rule that the post breaks. Nothing was changed.
+        NotFound, NotPossible:
+            There is no such job; part of it is live or may be (`job.begun`), or it has ended
+            (`job.ended`).
+        """
+        post = as_post(post, media, options)
+        account = self.get(job_id).account
+        inspected, planned = self._checked(post, account=account, also=[])
+        self._spool_all(inspected)
+        terms = self._terms(post, at=None, timezone=None, problems=[])
+        self._write(
+            lambda session: decisions.edit(
+                session,
+                job_id,
+                planned,
+                reply_to=post.reply_to,
+                terms=terms,
+                now=clock(session),
+            )
+        )
+        return self.get(job_id)
 
     def _checked(
         self, post: Post, *, account: str | None, also: list[Problem]

@@ -236,7 +236,7 @@ def _write_attempt(session: Session, claim: Claim, work: Work, attempt_id: str) 
     accounts.lock(session, claim.account_id)
     if segments.has_twin_in_flight(session, work.row.id, account_id=claim.account_id):
         return Wait(delay=_twin_gap(work, now=now), reason=WaitReason.IN_DOUBT)
-    if full_until := quota_full_until(session, claim, work.quota, now=now):
+    if (full_until := quota_full_until(session, claim, work.quota, now=now)) is not None:
         return Wait(full_until - now, WaitReason.QUOTA, rewind=True)
     source = [SegmentState.PROCESSING, SegmentState.PUBLISHABLE]
     if not segments.move(session, work.row.id, source=source, to=SegmentState.PUBLISHING):

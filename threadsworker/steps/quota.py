@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
+from threadsworker import report
 from threadsworker.errors import NoAnswer, NotReady, RequestRefused, Unavailable
 from threadsworker.job import Failed, Outcome, Trouble, Wait, WaitReason
 from threadsworker.steps.desk import Desk
@@ -78,6 +79,36 @@ def refresh(desk: Desk, api: ThreadsApi, account_id: str) -> timedelta:
     return timedelta(0)
 
 
+def figures(desk: Desk, account_id: str) -> report.Quotas:
+    """The account's quotas as they are now, for people; Meta is asked if that is long ago."""
+    with desk.reading() as session:
+        account = desk.credentials(session, account_id)
+        age = _age(session, account_id)
+    if account.hold is None and (age is None or age > FRESH_FOR_NO):
+        refresh(desk, desk.threads(account), account_id)
+    with desk.reading() as session:
+        now = clock(session)
+        return report.Quotas(
+            account=account.name,
+            quotas=tuple(_figures(session, account_id, kind, now=now) for kind in quota.TOTALS),
+            told_at=quota.told_at(session, account_id),
+        )
+
+
+def _figures(session: Session, account_id: str, kind: Kind, *, now: datetime) -> report.Quota:
+    window = quota.window(session, account_id, kind, now=now)
+    opens_at = window.opens_at(1, now)
+    return report.Quota(
+        kind=kind,
+        total=window.total,
+        used=window.used(now),
+        reserved=window.reserved,
+        free=window.free(now),
+        window=window.length.total_seconds(),
+        opens_at=opens_at if opens_at > now else None,
+    )
+
+
 def _told(found: PublishingLimit) -> dict[Kind, Told]:
     named: dict[Kind, object] = {
         "post": found.posts,
@@ -137,7 +168,8 @@ def full_until(session: Session, claim: Claim, kind: Kind, *, now: datetime) -> 
     """
     When to look again if the quota is known to have no room for one more; None if it has.
 
-    For the moment before a publish: others may have used what was set aside.
+    For the moment before a publish: others may have used what was set aside, and then it is set
+    aside no longer.
     """
     asks, _ = quota.policy(session, claim.job_id)
     if not asks:
@@ -145,4 +177,7 @@ def full_until(session: Session, claim: Claim, kind: Kind, *, now: datetime) -> 
     window = quota.window(session, claim.account_id, kind, now=now)
     if window.used(now) < window.total:
         return None
-    return window.opens_at(1, now)
+    # Room is looked for from the start, with Meta's figures of then.
+    quota.release(session, claim)
+    is_old = window.told_at is not None and now - window.told_at > FRESH
+    return now if is_old else window.opens_at(1, now)

@@ -7,15 +7,38 @@ facts but decides nothing more: the next side effect does not happen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import or_
-from sqlmodel import Session, col, update
+from sqlmodel import Session, col, delete, exists, select, update
 
-from threadsworker.job import RESTING, JobState
-from threadsworker.store import events
-from threadsworker.store.tables import JobRow
+from threadsworker.errors import NotPossible
+from threadsworker.job import HARMLESS, LIVE, RESTING, JobState, SegmentState
+from threadsworker.post import Segment
+from threadsworker.store import events, jobs, submission
+from threadsworker.store.submission import Terms
+from threadsworker.store.tables import (
+    AttemptRow,
+    ContainerRow,
+    JobRow,
+    MediaRow,
+    QuotaUseRow,
+    SegmentRow,
+)
+
+#: States in which the post or its time may still be changed, if nothing of it has gone out.
+CHANGEABLE = (
+    JobState.SCHEDULED,
+    JobState.QUEUED,
+    JobState.PUBLISHING,
+    JobState.WAITING,
+    JobState.FAILED,
+    JobState.MISSED,
+)
+#: Of these, those that a change does not start again.
+_ENDED = (JobState.FAILED, JobState.MISSED)
 
 
 def cancel(session: Session, job_id: str, *, now: datetime) -> bool:
@@ -62,3 +85,160 @@ def give_up(session: Session, job_id: str, *, now: datetime, **data: Any) -> boo
         return False
     events.record(session, job_id, "given_up", now=now, run=given_up[0], **data)
     return True
+
+
+def reschedule(session: Session, job_id: str, terms: Terms, *, now: datetime) -> None:
+    """
+    anything of which nothing has gone out → scheduled, or queued if `terms` say now.
+
+    Raises
+    ------
+    NotFound, NotPossible:
+        There is no such job; part of it is live or may be (`job.begun`), or it has ended.
+    """
+    row = _unsent(session, job_id)
+    _begin_anew(session, row, terms, now=now, **_moments(terms))
+    at = terms.when.at.isoformat() if terms.when else None
+    events.record(session, job_id, "rescheduled", now=now, run=row.run + 1, at=at)
+
+
+def _moments(terms: Terms) -> dict[str, Any]:
+    return {
+        "scheduled_at": terms.when.at if terms.when else None,
+        "timezone": terms.when.timezone if terms.when else None,
+        "missed_at": terms.missed_at,
+    }
+
+
+def edit(
+    session: Session,
+    job_id: str,
+    planned: Sequence[Segment],
+    *,
+    reply_to: str | None,
+    terms: Terms,
+    now: datetime,
+) -> None:
+    """
+    Replace the post as a whole, as a new revision; its time stays.
+
+    A job that had failed or was missed stays so, until it is retried.
+
+    Raises
+    ------
+    NotFound, NotPossible:
+        There is no such job; part of it is live or may be (`job.begun`), or it has ended.
+    """
+    row = _unsent(session, job_id)
+    _forget_segments(session, job_id)
+    submission.add_segments(session, job_id, planned)
+    content = {
+        "revision": row.revision + 1,
+        "content_hash": submission.content_hash(planned, reply_to=reply_to),
+        "reply_to": reply_to,
+        "pace": terms.pace,
+        "pace_jitter": terms.pace_jitter,
+        "check_quota": terms.check_quota,
+        "wait_on_quota": terms.wait_on_quota,
+    }
+    if row.state in _ENDED:
+        session.exec(update(JobRow).where(col(JobRow.id) == job_id).values(**content))
+    else:
+        _begin_anew(session, row, terms, now=now, **content)
+    events.record(
+        session,
+        job_id,
+        "edited",
+        now=now,
+        run=row.run,
+        revision=row.revision + 1,
+        segments=len(planned),
+    )
+
+
+def _unsent(session: Session, job_id: str) -> JobRow:
+    """The job, locked: whoever is about to write an attempt down waits, and loses its claim."""
+    jobs.find(session, job_id)
+    row = session.exec(
+        select(JobRow)
+        .where(JobRow.id == job_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+    if row.state not in CHANGEABLE:
+        raise NotPossible(f"job {job_id} is {row.state}", code="job.ended")
+    # Another statement than the lock's, so that it sees what was committed meanwhile.
+    if session.exec(select(_has_gone_out(job_id))).one():
+        raise NotPossible(
+            f"job {job_id} has begun: part of it is live, or may be", code="job.begun"
+        )
+    return row
+
+
+def _has_gone_out(job_id: str) -> Any:
+    """Whether a segment is live, or a publish of it may have happened or still happen."""
+    out = [*LIVE, SegmentState.PUBLISHING, SegmentState.IN_DOUBT]
+    of_segments = select(SegmentRow.id).where(SegmentRow.job_id == job_id)
+    live = exists().where(col(SegmentRow.job_id) == job_id, col(SegmentRow.state).in_(out))
+    in_doubt = exists().where(
+        col(ContainerRow.segment_id).in_(of_segments),
+        col(ContainerRow.live).is_(True),
+        col(AttemptRow.container_id) == col(ContainerRow.id),
+        col(AttemptRow.state).not_in(list(HARMLESS)),
+    )
+    seen = exists().where(
+        col(ContainerRow.segment_id).in_(of_segments), col(ContainerRow.published_at).is_not(None)
+    )
+    return or_(live, in_doubt, seen)
+
+
+def _begin_anew(
+    session: Session, row: JobRow, terms: Terms, *, now: datetime, **values: Any
+) -> None:
+    """
+    A new run, begun by `dispatch` when its time has come; no claim and no message counts.
+
+    `terms` say when; a job that was edited keeps the time that it has.
+    """
+    at = values.get("scheduled_at", row.scheduled_at)
+    starts_at = now if at is None else max(now, at - terms.prepare_ahead)
+    session.exec(
+        update(JobRow)
+        .where(col(JobRow.id) == row.id)
+        .values(
+            state=JobState.SCHEDULED if at is not None and at > now else JobState.QUEUED,
+            reason=None,
+            run=row.run + 1,
+            epoch=row.epoch + 1,
+            claimed_by=None,
+            lease_until=None,
+            overdue_at=None,
+            wake_at=starts_at,
+            claims=0,
+            tries=0,
+            reserved_at=None,
+            finished_at=None,
+            error_code=None,
+            error_message=None,
+            error_advice=None,
+            **values,
+        )
+    )
+
+
+def _forget_segments(session: Session, job_id: str) -> None:
+    """
+    Their containers become orphans, which nobody publishes and which die within a day.
+
+    What unanswered sends of dead containers took from the quota counts on.
+    """
+    segments = select(SegmentRow.id).where(SegmentRow.job_id == job_id)
+    attempts = select(AttemptRow.id).where(col(AttemptRow.segment_id).in_(segments))
+    harmless = attempts.where(col(AttemptRow.state).in_(list(HARMLESS)))
+    session.exec(delete(QuotaUseRow).where(col(QuotaUseRow.attempt_id).in_(harmless)))
+    session.exec(
+        update(QuotaUseRow).where(col(QuotaUseRow.attempt_id).in_(attempts)).values(attempt_id=None)
+    )
+    for table in (AttemptRow, ContainerRow, MediaRow):
+        session.exec(delete(table).where(col(table.segment_id).in_(segments)))
+    session.exec(delete(SegmentRow).where(col(SegmentRow.job_id) == job_id))

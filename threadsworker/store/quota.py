@@ -149,6 +149,15 @@ def reserve(session: Session, claim: Claim, *, now: datetime) -> None:
     )
 
 
+def release(session: Session, claim: Claim) -> None:
+    """Nothing is set aside for the job any more."""
+    session.exec(
+        update(JobRow)
+        .where(col(JobRow.id) == claim.job_id, col(JobRow.epoch) == claim.epoch)
+        .values(reserved_at=None)
+    )
+
+
 def took_effect(session: Session, attempt_id: str, *, now: datetime) -> None:
     """The attempt was answered: from now on its window counts."""
     session.exec(

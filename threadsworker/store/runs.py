@@ -95,8 +95,15 @@ def rescue(
 
 
 def is_under_way() -> ColumnElement[bool]:
-    """Whether a worker or a message is at work on a job."""
-    return or_(col(JobRow.overdue_at).is_not(None), col(JobRow.lease_until).is_not(None))
+    """
+    Whether a worker or a message is at work on a job.
+
+    One that is prepared and only waits for its second is not: it would keep others waiting.
+    """
+    return and_(
+        or_(col(JobRow.overdue_at).is_not(None), col(JobRow.lease_until).is_not(None)),
+        col(JobRow.state) != JobState.SCHEDULED,
+    )
 
 
 def has_room(session: Session, account_id: str, *, concurrency: int) -> bool:
@@ -208,13 +215,13 @@ def _restart(
 
 
 def unheard(session: Session, job_id: str, *, run: int, now: datetime) -> None:
-    """queued → queued, due now: its chain could not be sent, so `dispatch` shall."""
+    """queued | scheduled → the same, due now: its chain could not be sent, `dispatch` shall."""
     session.exec(
         update(JobRow)
         .where(
             col(JobRow.id) == job_id,
             col(JobRow.run) == run,
-            col(JobRow.state) == JobState.QUEUED,
+            col(JobRow.state).in_([JobState.QUEUED, JobState.SCHEDULED]),
         )
         .values(wake_at=now, overdue_at=None)
     )
