@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+WAITING = "tests/reliability/test_waiting.py::test_"
 DOUBT = "tests/reliability/test_doubt.py::test_"
 REVIEW = "tests/reliability/test_reviews.py::test_"
 STORE = "tests/integration/test_store.py::test_"
@@ -107,6 +108,28 @@ MUTANTS = [
         STORE + "an_attempt_is_on_record_with_its_quota_and_is_settled_once",
     ),
     Mutant(
+        "unanswered sends take nothing from the quota",
+        "threadsworker/store/quota.py",
+        "col(AttemptRow.state).not_in(list(HARMLESS))",
+        'col(AttemptRow.state).not_in([*HARMLESS, "unknown", "open"])',
+        WAITING + "an_unanswered_send_takes_from_the_quota",
+    ),
+    Mutant(
+        "two threads share the same room",
+        "threadsworker/steps/quota.py",
+        "        quota.reserve(session, claim, now=now)\n",
+        "        session.flush()\n",
+        WAITING + "two_threads_do_not_share_the_same_room",
+    ),
+    Mutant(
+        "a change forgets who is at work",
+        "threadsworker/store/decisions.py",
+        "            epoch=row.epoch + 1,\n",
+        "            epoch=row.epoch,\n",
+        "tests/reliability/test_scheduling.py::"
+        "test_a_worker_that_slept_through_a_change_does_no_harm",
+    ),
+    Mutant(
         "the thread goes on below a detached reply",
         "threadsworker/steps/read_back.py",
         "    if work.row.reply_to is not None and",
@@ -116,8 +139,8 @@ MUTANTS = [
     Mutant(
         "long waits in the broker",
         "threadsworker/steps/take.py",
-        "or wait.delay > desk.settings.max_countdown",
-        "or wait.delay > desk.settings.max_countdown * 1000",
+        "    return delay > desk.settings.max_countdown\n",
+        "    return delay > desk.settings.max_countdown * 1000\n",
         DOUBT + "a_container_that_meta_no_longer_knows_is_no_proof_of_anything",
     ),
     Mutant(

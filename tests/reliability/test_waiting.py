@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from tests.reliability.doubt import HOUR, LOST, THREAD, enqueue, is_published_once, job, texts
+from tests.reliability.doubt import (
+    HOUR,
+    LOST,
+    NOT_ACTED,
+    THREAD,
+    enqueue,
+    is_published_once,
+    job,
+    texts,
+)
 from tests.reliability.virtual_world import ACCESS_TOKEN, GITHUB_TOKEN, REPOSITORY, World
 from threadsworker.errors import NotPossible
 from threadsworker.http import Http
@@ -134,6 +143,20 @@ def test_two_threads_do_not_share_the_same_room(world: World) -> None:
     assert [len(job(world, one).media_ids) for one in threads] == [7, 7]
     moments = [post.published_at for post in world.sandbox.posts() if post.is_reply]
     assert most_in_a_window(moments) <= 10
+
+
+def test_an_unanswered_send_takes_from_the_quota(world: World) -> None:
+    """Meta does not count it yet; it may still take effect."""
+    world.sandbox.set_options(post_quota=1)
+    world.sandbox.plan_fault(NOT_ACTED)
+    first = enqueue(world, "first")
+    world.run(until=lambda: ("unknown",) in world.rows("SELECT state FROM attempt"))
+    second = enqueue(world, "second")
+    world.run(until=lambda: job(world, second).reason == "quota")
+    world.run(until=lambda: job(world, first).state == "published")
+    assert texts(world) == ["first"]
+    world.run()
+    assert texts(world) == ["first", "second"]
 
 
 def test_what_others_use_meanwhile_stops_a_thread_before_meta_does(world: World) -> None:

@@ -174,7 +174,7 @@ def full_until(session: Session, claim: Claim, kind: Kind, *, now: datetime) -> 
     asks, _ = quota.policy(session, claim.job_id)
     if not asks:
         return None
-    window = quota.window(session, claim.account_id, kind, now=now)
+    window = quota.window(session, claim.account_id, kind, now=now, without=claim.job_id)
     if window.used(now) < window.total:
         return None
     # Room is looked for from the start, with Meta's figures of then.

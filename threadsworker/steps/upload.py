@@ -49,7 +49,9 @@ def upload(desk: Desk, claim: Claim) -> Outcome:
         account = desk.credentials(session, claim.account_id)
     if todo:
         desk.admit(account)
-        if outcome := reserve(desk, claim, account):
+        # What became of a publish is found out first, whatever room there is for more.
+        in_doubt = todo[0].state in (SegmentState.PUBLISHING, SegmentState.IN_DOUBT)
+        if not in_doubt and (outcome := reserve(desk, claim, account)):
             return outcome
     if local.keys() <= present:
         _ready(desk, claim, {})

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import ColumnElement, and_, case, func, or_
+from sqlalchemy import ColumnElement, and_, case, func, not_, or_, true
 from sqlmodel import Session, col, select, update
+from sqlmodel.sql.expression import SelectOfScalar
 
 from threadsworker.job import HARMLESS, LIVE, RESTING, SegmentState
 from threadsworker.post import DELETE_QUOTA, POST_QUOTA, QUOTA_HOURS, REPLY_QUOTA
@@ -80,7 +81,12 @@ def used_up(session: Session, account_id: str, kind: Kind, *, now: datetime) -> 
 def window(
     session: Session, account_id: str, kind: Kind, *, now: datetime, without: str | None = None
 ) -> Window:
-    """The account's quota of that kind; reservations of the job `without` do not count."""
+    """
+    The account's quota of that kind.
+
+    For the job `without`, which asks: neither its reservation counts, nor its sends that may
+    be sent again. A container is one post, however often it is sent.
+    """
     row = session.get(PublishingLimitRow, (account_id, kind))
     length = timedelta(seconds=row.duration) if row else DAY
     uses = (
@@ -91,6 +97,7 @@ def window(
             QuotaUseRow.kind == kind,
             QuotaUseRow.at > now - length,
             or_(col(AttemptRow.id).is_(None), col(AttemptRow.state).not_in(list(HARMLESS))),
+            not_(col(QuotaUseRow.attempt_id).in_(_to_repeat(without))) if without else true(),
         )
         .order_by(col(QuotaUseRow.at))
     )
@@ -101,6 +108,15 @@ def window(
         told=row.used if row else 0,
         told_at=row.read_at if row else None,
         reserved=_reserved(session, account_id, without=without).get(kind, 0),
+    )
+
+
+def _to_repeat(job_id: str) -> SelectOfScalar[str]:
+    """Sends of the job's segments that are not known to be live."""
+    return (
+        select(AttemptRow.id)
+        .join(SegmentRow, col(SegmentRow.id) == col(AttemptRow.segment_id))
+        .where(SegmentRow.job_id == job_id, col(SegmentRow.state).not_in(list(LIVE)))
     )
 
 

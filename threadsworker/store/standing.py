@@ -151,7 +151,9 @@ def _cool_down(
     dice: Random,
 ) -> datetime:
     until, throttles = columns
-    found = session.exec(select(until, throttles).where(*whose).with_for_update()).all()
+    found = session.exec(
+        select(until, throttles).where(*whose).order_by(col(AccountRow.id)).with_for_update()
+    ).all()
     present = [moment for moment, _ in found if moment is not None and moment > now]
     if present:
         latest: datetime = max(present)
