@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from threadsworker.settings import Settings, load_settings
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.recurring import OCCURRENCES, make_due
 from threadsworker.store import schedules, segments, submission
-from threadsworker.store.tables import ScheduleRow
+from threadsworker.store.tables import JobRow, ScheduleRow
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AHEAD = timedelta(minutes=10)
@@ -56,8 +57,9 @@ class Office:
         """By the time that they are for."""
         return sorted(self.client.jobs(), key=lambda job: job.scheduled_at or START)
 
-    def times(self, state: JobState | None = None) -> list[datetime | None]:
-        return [job.scheduled_at for job in self.jobs() if state in (None, job.state)]
+    def times(self, state: JobState | None = None) -> list[datetime]:
+        jobs = [job for job in self.jobs() if state in (None, job.state)]
+        return [job.scheduled_at for job in jobs if job.scheduled_at]
 
     def texts(self) -> list[str]:
         """Of the jobs that are to go out."""
@@ -131,7 +133,7 @@ def test_an_occurrence_publishes_what_was_given_and_needs_no_file(
         rows = segments.of_job(session, job.id)
         media = segments.media_of(session, rows)
         read = tuple(submission.planned_segment(row, media[row.id]) for row in rows)
-        owner = session.get_one(submission.JobRow, job.id)
+        owner = session.get_one(JobRow, job.id)
         kept = schedules.spooled(session)
     assert read == planned
     assert (owner.reply_to, owner.pace, owner.pace_jitter) == ("123", 30, 5)
@@ -239,7 +241,7 @@ def test_the_latest_is_published_however_late_it_is(office: Office) -> None:
     (job,) = office.client.jobs()
     assert job.state == JobState.QUEUED
     with office.desk.reading() as session:
-        missed_at = session.get_one(submission.JobRow, job.id).missed_at
+        missed_at = session.get_one(JobRow, job.id).missed_at
     assert missed_at == office.now + office.settings.missed_after
 
 
@@ -301,7 +303,7 @@ def test_at_random_each_comes_once_before_any_comes_again(office: Office) -> Non
     rounds = [texts[start : start + 4] for start in range(0, 100, 4)]
     assert all(sorted(one) == names for one in rounds)
     assert len({tuple(one) for one in rounds}) > 5
-    assert all(one != following for one, following in zip(texts, texts[1:], strict=False))
+    assert all(one != following for one, following in pairwise(texts))
 
 
 def test_jitter_moves_the_post_and_not_the_occurrence(office: Office) -> None:
@@ -314,7 +316,7 @@ def test_jitter_moves_the_post_and_not_the_occurrence(office: Office) -> None:
     )
     assert any(one.total_seconds() % 60 for one in late)
     with office.desk.reading() as session:
-        rows = [session.get_one(submission.JobRow, job.id) for job in office.jobs()]
+        rows = [session.get_one(JobRow, job.id) for job in office.jobs()]
     assert [row.occurrence for row in rows] == [START + n * MINUTE for n in range(1, 10)]
 
 
