@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 from tasks.app import app, desk
 from threadsworker import queue
-from threadsworker.steps import sweep, upkeep
+from threadsworker.steps import recurring, sweep, upkeep
 from threadsworker.store.runs import Start
 
 
 @app.task(name=queue.DISPATCH_DUE)
 def dispatch_due() -> None:
-    """Start the jobs whose time has come."""
+    """Make the jobs of recurring posts, and start those whose time has come."""
+    recurring.make_due(desk)
     ring(upkeep.dispatch_due(desk, backlog=queue.backlog(app)))
 
 

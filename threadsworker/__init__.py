@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         Styling,
         TextAttachment,
     )
-    from threadsworker.report import Job, JobSummary
+    from threadsworker.report import Job, JobSummary, Schedule
     from threadsworker.settings import Settings
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "Post",
     "Problem",
     "ReplyControl",
+    "Schedule",
     "Segment",
     "SegmentState",
     "Settings",
@@ -83,6 +84,7 @@ _HOMES = {
     "Post": "threadsworker.post",
     "Problem": "threadsworker.errors",
     "ReplyControl": "threadsworker.post",
+    "Schedule": "threadsworker.report",
     "Segment": "threadsworker.post",
     "SegmentState": "threadsworker.job",
     "Settings": "threadsworker.settings",

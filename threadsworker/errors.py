@@ -4,8 +4,8 @@ Everything threadsworker raises.
 * ThreadsWorkerError
   x InvalidPost          the post can never be published as written; nothing was stored
   x InvalidSettings      a setting is missing, or two settings contradict each other
-  x NotFound             no such job or account
-  x NotPossible          the job or account is in a state that does not allow this
+  x NotFound             no such job, account or schedule
+  x NotPossible          a job, account or schedule whose state does not allow this
   x ApiError             the service answered "no"
     + RateLimited        ask again later; the whole account (or token) has to pause
     + NotReady           not visible or not usable yet; ask again soon
@@ -65,7 +65,7 @@ class InvalidSettings(ThreadsWorkerError):
 
 
 class NotFound(ThreadsWorkerError):
-    """There is no job or account of that name."""
+    """There is no job, account or schedule of that name."""
 
 
 class NotPossible(ThreadsWorkerError):

@@ -1,5 +1,6 @@
 """
-What a caller is told about jobs and accounts: the shapes of the Python API and of ``--json``.
+What a caller is told about jobs, schedules and accounts: the shapes of the Python API and of
+``--json``.
 
 Times are aware datetimes in UTC; in JSON they are ISO 8601. All ids are strings. No text
 of an error or event here holds a secret.
@@ -89,6 +90,35 @@ class Job(JobSummary):
     def media_ids(self) -> tuple[str, ...]:
         """Of the segments that are live, in order."""
         return tuple(s.media_id for s in self.segments if s.media_id is not None)
+
+
+class Schedule(_Report):
+    """A recurring post, as `Client.schedules` lists it."""
+
+    name: str
+    account: str
+    #: One of the two: five fields of cron, or seconds between two occurrences.
+    cron: str | None
+    every: float | None
+    #: IANA name.
+    timezone: str
+    #: The first possible occurrence, and the last.
+    starts_at: datetime
+    ends_at: datetime | None
+    #: Occurrences at most, and how many of them became jobs so far.
+    count: int | None
+    made: int
+    #: Seconds by which a post is later than its occurrence at most, at random.
+    jitter: float
+    late: str
+    order: str
+    #: The texts of each post's segments.
+    posts: tuple[tuple[str, ...], ...]
+    #: When a person paused it.
+    paused_at: datetime | None
+    #: The next occurrence; None: there is none, or it is paused.
+    next_at: datetime | None
+    created_at: datetime
 
 
 class Account(_Report):

@@ -25,7 +25,7 @@ from threadsworker.client import Client
 from threadsworker.job import RESTING
 from threadsworker.sandbox import Sandbox, SandboxOptions
 from threadsworker.settings import Settings, load_settings
-from threadsworker.steps import sweep, upkeep
+from threadsworker.steps import recurring, sweep, upkeep
 from threadsworker.steps.cleanup import cleanup, tidy
 from threadsworker.steps.create_containers import create_containers
 from threadsworker.steps.desk import Desk
@@ -188,6 +188,7 @@ class World:
 
     def upkeep(self) -> bool:
         """Do beat's duties once; whether a job was begun."""
+        recurring.make_due(self.desk)
         starts = [*upkeep.rescue_stalled(self.desk), *upkeep.dispatch_due(self.desk)]
         for start in starts:
             self.ring(start)

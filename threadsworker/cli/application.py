@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from threadsworker.cli import accounts, looking, posting, quota, running
+from threadsworker.cli import accounts, looking, posting, quota, running, schedules
 from threadsworker.cli.console import errors_as_exit_codes
 
 EPILOG = """
@@ -22,6 +22,8 @@ Examples:
 
   threadsworker thread essay.md --dry-run
 
+  threadsworker schedule add morning "Good morning!" --cron "0 9 * * *" --timezone Africa/Lagos
+
 Exit codes: 0 done, 1 failed, 2 usage, 3 the post is invalid, 4 unknown id, 5 not possible in
 this state, 6 --wait ended without the post being published.
 """
@@ -35,6 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(accounts.app, name="account")
+app.add_typer(schedules.app, name="schedule")
 database = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(database, name="db")
 

@@ -22,7 +22,7 @@ FAILED = 1
 USAGE = 2
 #: The post breaks a rule; nothing was stored.
 INVALID_POST = 3
-#: There is no job or account of that name.
+#: There is no job, account or schedule of that name.
 UNKNOWN = 4
 #: Not possible in the present state.
 NOT_POSSIBLE = 5

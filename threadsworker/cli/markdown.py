@@ -40,6 +40,7 @@ _FLAGS = frozenset(
 _TEXTS = frozenset({"account", "key", "reply_to", "quote", "topic", "reply_control", "countries"})
 _TRUE = {"true": True, "yes": True, "false": False, "no": False}
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_BREAK = re.compile(r"^[ \t]*---[ \t]*$", re.MULTILINE)
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 _KEY = re.compile(r"^[A-Za-z_-]+\s*:(\s|$)")
 
@@ -60,19 +61,45 @@ def read_thread(written: str, *, folder: Path) -> Thread:
     InvalidPost:
         The front matter holds an unknown option or a line that is none.
     """
+    options, body = _opened(written)
+    return _thread(body, folder, options)
+
+
+def read_posts(written: str, *, folder: Path) -> list[Thread]:
+    """
+    The posts of a Markdown file, with lines of `---` between them; all have its options.
+
+    Raises
+    ------
+    InvalidPost:
+        As in `read_thread`; or the front matter holds a key, which belongs to one job.
+    """
+    options, body = _opened(written)
+    if "key" in options:
+        message = "A key belongs to one job, and a schedule makes many"
+        raise InvalidPost([Problem("thread.option.unknown", message, "front matter")])
+    found = [_thread(part, folder, options) for part in _BREAK.split(body)]
+    return [one for one in found if one.text.strip() or one.media]
+
+
+def _opened(written: str) -> tuple[dict[str, Any], str]:
+    """The options of the front matter, and the rest."""
     written = written.replace("\r\n", "\n").removeprefix("\ufeff")
-    options: dict[str, Any] = {}
     found = _FRONT_MATTER.match(written)
     # A text may begin with a break; front matter begins with an option.
     if found and _begins_with_an_option(found.group(1)):
-        options, written = _front_matter(found.group(1)), written[found.end() :]
+        return _front_matter(found.group(1)), written[found.end() :]
+    return {}, written
+
+
+def _thread(body: str, folder: Path, options: dict[str, Any]) -> Thread:
     media: list[Media] = []
 
     def take(image: re.Match[str]) -> str:
         media.append(Media(_source(image.group(2), folder), alt_text=image.group(1) or None))
         return ""
 
-    return Thread(_IMAGE.sub(take, written), media, options)
+    return Thread(_IMAGE.sub(take, body), media, options)
 
 
 def _begins_with_an_option(matter: str) -> bool:

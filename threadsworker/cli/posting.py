@@ -89,8 +89,8 @@ def post(
     with errors_as_exit_codes(as_json=as_json):
         if text == "-":
             text = sys.stdin.read()
-        options = _options(locals())
-        media = _media(file or [], alt or [], kind or [])
+        options = options_of(locals())
+        media = media_of(file or [], alt or [], kind or [])
         _enqueue(
             text or "",
             media,
@@ -120,12 +120,12 @@ def thread(
     from threadsworker.cli.markdown import read_thread
 
     with errors_as_exit_codes(as_json=as_json):
-        document = read_thread(_text_of(file), folder=file.parent)
+        document = read_thread(text_of(file), folder=file.parent)
         front = document.options
         _enqueue(
             document.text,
             document.media,
-            _options(front),
+            options_of(front),
             account=account or front.get("account", "main"),
             key=key or front.get("key"),
             dry_run=dry_run,
@@ -135,7 +135,7 @@ def thread(
         )
 
 
-def _text_of(file: Path) -> str:
+def text_of(file: Path) -> str:
     if str(file) == "-":
         return sys.stdin.read()
     try:
@@ -147,7 +147,7 @@ def _text_of(file: Path) -> str:
         ) from None
 
 
-def _options(given: dict[str, Any]) -> dict[str, Any]:
+def options_of(given: dict[str, Any]) -> dict[str, Any]:
     """The fields of `Post`, from options of the command line or of front matter."""
     named = {
         "reply_to": given.get("reply_to"),
@@ -173,7 +173,7 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _media(files: list[str], alts: list[str], kinds: list[str]) -> list[Media]:
+def media_of(files: list[str], alts: list[str], kinds: list[str]) -> list[Media]:
     problems = []
     if len(alts) > len(files):
         problems.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Any
 
 from rich import box
@@ -14,6 +15,7 @@ from rich.text import Text
 from threadsworker import report
 from threadsworker.post import TEXT_LIMIT, Segment
 from threadsworker.text import measure
+from threadsworker.when import zone_of
 
 _COLOURS = {
     "published": "green",
@@ -93,6 +95,52 @@ def accounts_table(found: Sequence[report.Account]) -> None:
             expires.strftime("%Y-%m-%d") if expires else "",
         )
     console().print(table)
+
+
+def schedules_table(found: Sequence[report.Schedule]) -> None:
+    table = Table(box=box.SIMPLE)
+    for column in ("schedule", "account", "recurs", "next", "made", "posts"):
+        table.add_column(column, overflow="fold")
+    for one in found:
+        made = str(one.made) if one.count is None else f"{one.made} of {one.count}"
+        posts = str(len(one.posts))
+        table.add_row(one.name, one.account, recurs(one), next_of(one), made, posts)
+    console().print(table)
+
+
+def schedule_detail(schedule: report.Schedule) -> None:
+    """A schedule with the texts of its posts."""
+    out = console()
+    schedules_table([schedule])
+    ends = f", until {local(schedule.ends_at, schedule)}" if schedule.ends_at else ""
+    out.print(f"from {local(schedule.starts_at, schedule)}{ends}")
+    out.print(f"late posts: {schedule.late}  order: {schedule.order}  jitter: {schedule.jitter} s")
+    for number, texts in enumerate(schedule.posts, 1):
+        out.rule(f"post {number} of {len(schedule.posts)}", align="left")
+        for text in texts:
+            out.print(Text(text or "(no text)"))
+
+
+def recurs(schedule: report.Schedule) -> str:
+    """When, as it was given."""
+    if schedule.every is not None:
+        return f"every {timedelta(seconds=schedule.every)}"
+    return schedule.cron or ""
+
+
+def next_of(schedule: report.Schedule) -> str:
+    """Its next occurrence, in its zone; or why there is none."""
+    if schedule.paused_at is not None:
+        return "paused"
+    if schedule.next_at is None:
+        return "over"
+    return f"next {local(schedule.next_at, schedule)}"
+
+
+def local(moment: datetime, schedule: report.Schedule) -> str:
+    """The moment as clocks in the schedule's zone show it, and the zone."""
+    shown = moment.astimezone(zone_of(schedule.timezone)).isoformat(" ", "seconds")
+    return f"{shown} {schedule.timezone}"
 
 
 def job_detail(job: report.Job) -> None:

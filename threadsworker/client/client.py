@@ -24,10 +24,9 @@ from sqlmodel import Session
 
 from threadsworker import report
 from threadsworker.client.accounts import DEFAULT_ACCOUNT
-from threadsworker.client.jobs import Jobs
+from threadsworker.client.schedules import Schedules
 from threadsworker.errors import InvalidPost, NotPossible, Problem
-from threadsworker.media import Inspected, inspect
-from threadsworker.plan import as_post, plan
+from threadsworker.plan import as_post
 from threadsworker.post import Post, Segment
 from threadsworker.store import decisions, jobs, runs, submission
 from threadsworker.store.database import clock
@@ -47,9 +46,9 @@ class Order:
     key: str | None
 
 
-class Client(Jobs):
+class Client(Schedules):
     """
-    Enqueues posts and manages jobs and accounts. Safe to share between threads.
+    Enqueues posts and manages jobs, schedules and accounts. Safe to share between threads.
 
     `settings` default to the environment's, see `threadsworker.settings`.
     """
@@ -171,36 +170,6 @@ class Client(Jobs):
             )
         )
         return self.get(job_id)
-
-    def _checked(
-        self, post: Post, *, account: str | None, also: list[Problem]
-    ) -> tuple[tuple[Inspected, ...], tuple[Segment, ...]]:
-        inspected, problems = inspect(
-            post.media, allow_private_urls=self.settings.private_urls_allowed
-        )
-        also = [*also, *problems]
-        if account is not None and any(one.content is not None for one in inspected):
-            also += self._staging_problems(account)
-        items = [one.item for one in inspected]
-        return inspected, plan(post, items, also=also)
-
-    def _staging_problems(self, account: str) -> list[Problem]:
-        row = self._write(lambda session: self._account(session, account))
-        if row.github_repo is not None and row.github_token is not None:
-            return []
-        return [
-            Problem(
-                "staging.repository.missing",
-                f"account {account!r} has no GitHub repository and token, which local media need "
-                "since Meta only fetches public URLs; run `threadsworker account add` with "
-                "--github-repo, or give public URLs",
-                "media",
-            )
-        ]
-
-    def _spool_all(self, inspected: Sequence[Inspected]) -> None:
-        for one in inspected:
-            self._spool.put(one)
 
     def _terms(
         self,

@@ -17,7 +17,7 @@ from threadsworker.errors import NotFound, NotPossible
 from threadsworker.job import WaitReason
 from threadsworker.store import standing
 from threadsworker.store.standing import AccountStatus, Hold
-from threadsworker.store.tables import AccountRow, JobRow
+from threadsworker.store.tables import AccountRow, JobRow, ScheduleRow
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,17 @@ def remove(session: Session, name: str) -> None:
     Raises
     ------
     NotFound, NotPossible:
-        It is unknown; it has jobs, whose history would lose its owner.
+        It is unknown; it has jobs, whose history would lose its owner, or schedules
+        (`account.has_jobs`, `account.has_schedules`).
     """
     row = find(session, name)
     if session.exec(select(exists().where(col(JobRow.account_id) == row.id))).one():
         raise NotPossible(
             f"account {name!r} has jobs; they would lose their owner", code="account.has_jobs"
+        )
+    if session.exec(select(exists().where(col(ScheduleRow.account_id) == row.id))).one():
+        raise NotPossible(
+            f"account {name!r} has schedules; remove them first", code="account.has_schedules"
         )
     session.exec(delete(AccountRow).where(col(AccountRow.id) == row.id))
 

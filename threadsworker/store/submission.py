@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,8 @@ from threadsworker.when import When
 
 #: Fields of a `Segment` that have columns or rows of their own.
 _COLUMNS = frozenset({"index", "text", "media"})
+#: What the rows know of a `MediaItem`.
+_MEDIA = {field.name for field in fields(MediaItem)}
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,34 @@ def _json(value: Any) -> Any:
 
 def planned_segment(row: SegmentRow, media: Sequence[MediaRow]) -> Segment:
     """The `Segment` that `submit` was given, read back from its rows."""
-    options = dict(row.options)
+    items = [item.model_dump(include=_MEDIA) for item in media]
+    return _read(row.index, row.text, row.options, items)
+
+
+def written(planned: Sequence[Segment]) -> list[dict[str, Any]]:
+    """Segments as JSON, for rows that are no jobs yet; `segments_in` reads them back."""
+    return [
+        {
+            "text": segment.text,
+            "options": _options(segment),
+            "media": [asdict(item) for item in segment.media],
+        }
+        for segment in planned
+    ]
+
+
+def segments_in(parts: Sequence[dict[str, Any]]) -> tuple[Segment, ...]:
+    """The segments that `written` was given."""
+    return tuple(
+        _read(index, part["text"], part["options"], part["media"])
+        for index, part in enumerate(parts)
+    )
+
+
+def _read(
+    index: int, text: str, options: dict[str, Any], media: Sequence[dict[str, Any]]
+) -> Segment:
+    options = dict(options)
     models: dict[str, type[BaseModel]] = {
         "poll": Poll,
         "gif": Gif,
@@ -192,22 +221,8 @@ def planned_segment(row: SegmentRow, media: Sequence[MediaRow]) -> Segment:
         options["spoilers"] = tuple(Spoiler.model_validate(s) for s in options["spoilers"])
     if "countries" in options:
         options["countries"] = tuple(options["countries"])
-    return Segment(
-        index=row.index,
-        text=row.text,
-        media=tuple(
-            MediaItem(
-                kind=MediaKind(item.kind),
-                alt_text=item.alt_text,
-                sha256=item.sha256,
-                content_type=item.content_type,
-                size=item.size,
-                url=item.url,
-            )
-            for item in media
-        ),
-        **options,
-    )
+    items = tuple(MediaItem(**{**item, "kind": MediaKind(item["kind"])}) for item in media)
+    return Segment(index=index, text=text, media=items, **options)
 
 
 def summary(job: JobRow, account: str) -> report.JobSummary:

@@ -325,7 +325,7 @@ class ScheduleRow(SQLModel, table=True):
     late: str = "skip"
     #: ``turn`` or ``random``.
     order: str = "turn"
-    #: The posts, each a list of segments as `store.submission` writes them.
+    #: The posts: what `store.schedules` makes of a `Variant`.
     posts: list[Any] = Field(default_factory=list, sa_type=JSON)
     #: Indices of `posts` that come next, and the one that came last.
     deck: list[int] = Field(default_factory=list, sa_type=JSON)
