@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-WAITING = "tests/reliability/test_waiting.py::test_"
+QUOTAS = "tests/reliability/test_quotas.py::test_"
 DOUBT = "tests/reliability/test_doubt.py::test_"
 REVIEW = "tests/reliability/test_reviews.py::test_"
 STORE = "tests/integration/test_store.py::test_"
@@ -112,14 +112,14 @@ MUTANTS = [
         "threadsworker/store/quota.py",
         "col(AttemptRow.state).not_in(list(HARMLESS))",
         'col(AttemptRow.state).not_in([*HARMLESS, "unknown", "open"])',
-        WAITING + "an_unanswered_send_takes_from_the_quota",
+        QUOTAS + "an_unanswered_send_takes_from_the_quota",
     ),
     Mutant(
         "two threads share the same room",
         "threadsworker/steps/quota.py",
         "        quota.reserve(session, claim, now=now)\n",
         "        session.flush()\n",
-        WAITING + "two_threads_do_not_share_the_same_room",
+        QUOTAS + "two_threads_do_not_share_the_same_room",
     ),
     Mutant(
         "a change forgets who is at work",
