@@ -121,6 +121,24 @@ class Schedule(_Report):
     created_at: datetime
 
 
+class Enqueued(_Report):
+    """What became of one of many posts, as `Client.enqueue_all` gives it."""
+
+    #: The job's; None if nothing was to be stored.
+    id: str | None
+    account: str
+    #: The idempotency key.
+    key: str | None
+    state: JobState
+    scheduled_at: datetime | None
+    #: The zone that `scheduled_at` was given in.
+    timezone: str | None
+    #: How many.
+    segments: int
+    #: False: the job was there before, under the same key.
+    new: bool
+
+
 class Account(_Report):
     """An account as far as it may be shown: no token."""
 

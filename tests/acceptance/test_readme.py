@@ -136,6 +136,7 @@ def write_files(folder: Path) -> None:
         (folder / name).write_bytes(ASSETS.joinpath(asset).read_bytes())
     (folder / "essay.txt").write_text("The tide comes. " * 100, encoding="utf-8")
     (folder / "posts.md").write_text("One. ![a street](a.jpg)\n\n---\n\nTwo.\n", encoding="utf-8")
+    (folder / "posts.csv").write_text("text,at\nOne.,\nTwo.,tomorrow 9am\n", encoding="utf-8")
     (folder / "essay.md").write_text(
         "---\ntopic: boats\n---\nOne. ![a street](a.jpg)\n\n---\n\nTwo.\n", encoding="utf-8"
     )

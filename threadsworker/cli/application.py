@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from threadsworker.cli import accounts, looking, posting, quota, running, schedules
+from threadsworker.cli import accounts, importing, looking, posting, quota, running, schedules
 from threadsworker.cli.console import errors_as_exit_codes
 
 EPILOG = """
@@ -43,6 +43,7 @@ app.add_typer(database, name="db")
 
 app.command()(posting.post)
 app.command()(posting.thread)
+app.command("import")(importing.import_posts)
 app.command()(looking.jobs)
 app.command()(looking.show)
 app.command()(looking.watch)

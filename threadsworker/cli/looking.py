@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +19,7 @@ from threadsworker.cli.console import (
 from threadsworker.job import JobState
 
 if TYPE_CHECKING:
+    from threadsworker.client import Client
     from threadsworker.report import Job
 
 #: Jobs that `jobs` shows unless told otherwise.
@@ -77,21 +80,61 @@ def watch(
 def retry(
     job: Annotated[list[str] | None, typer.Argument(help="Ids of jobs.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All that failed.")] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(help="With --failed: those since then, such as 24h or '2 hours ago'."),
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(help="With --failed: those of this account.")
+    ] = None,
+    as_json: Json = False,
 ) -> None:
     """Start failed or missed jobs again, each behind its last live segment."""
     from threadsworker.client import Client
 
-    with errors_as_exit_codes():
-        client = Client()
-        wanted = [
-            *(job or []),
-            *([one.id for one in client.jobs(state="failed")] if failed else []),
-        ]
-        if not wanted and not failed:
+    with errors_as_exit_codes(as_json=as_json):
+        if not job and not failed:
             raise typer.BadParameter("name a job, or say --failed")
-        for job_id in wanted:
-            client.retry(job_id)
-            say(job_id)
+        if not failed and (since is not None or account is not None):
+            raise typer.BadParameter("--since and --account go with --failed")
+        moment = None if since is None else _past(since)
+        client = Client()
+        retried = []
+        for start in _retries(client, job or [], failed=failed, since=moment, account=account):
+            retried.append(start)
+            if not as_json:
+                say(start.id)
+        if as_json:
+            say_json(retried)
+
+
+def _retries(
+    client: Client,
+    named: list[str],
+    *,
+    failed: bool,
+    since: datetime | None,
+    account: str | None,
+) -> Iterator[Job]:
+    """One after the other, so that those before one that cannot be retried are told."""
+    for job_id in dict.fromkeys(named):
+        yield client.retry(job_id)
+    if failed:
+        yield from client.retry_failed(since=since, account=account)
+
+
+def _past(written: str) -> datetime:
+    from threadsworker.cli.moments import since
+
+    now = datetime.now(UTC)
+    moment = since(written, now=now)
+    if moment is None or moment > now:
+        raise typer.BadParameter(
+            f"{written!r} is no moment in the past; write it like 24h, '2 hours ago' or "
+            "2026-12-01T09:00",
+            param_hint="--since",
+        )
+    return moment
 
 
 def cancel(job: JobId) -> None:

@@ -22,23 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from threadsworker.cli.given import FLAGS, LISTS, NUMBERS, TEXTS, TRUE
 from threadsworker.errors import InvalidPost, Problem
 from threadsworker.post import Media
 
-_LISTS = frozenset({"tag", "link"})
-_FLAGS = frozenset(
-    {
-        "quote_all",
-        "no_chain",
-        "continuation_marks",
-        "numbering",
-        "auto_hashtags",
-        "no_hashtags",
-        "persist_tags",
-    }
-)
-_TEXTS = frozenset({"account", "key", "reply_to", "quote", "topic", "reply_control", "countries"})
-_TRUE = {"true": True, "yes": True, "false": False, "no": False}
+_OPTIONS = LISTS | FLAGS | TEXTS | NUMBERS
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _BREAK = re.compile(r"^[ \t]*---[ \t]*$", re.MULTILINE)
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
@@ -96,7 +84,7 @@ def _thread(body: str, folder: Path, options: dict[str, Any]) -> Thread:
     media: list[Media] = []
 
     def take(image: re.Match[str]) -> str:
-        media.append(Media(_source(image.group(2), folder), alt_text=image.group(1) or None))
+        media.append(Media(source(image.group(2), folder), alt_text=image.group(1) or None))
         return ""
 
     return Thread(_IMAGE.sub(take, body), media, options)
@@ -107,7 +95,8 @@ def _begins_with_an_option(matter: str) -> bool:
     return bool(lines) and _KEY.match(lines[0]) is not None
 
 
-def _source(target: str, folder: Path) -> str | Path:
+def source(target: str, folder: Path) -> str | Path:
+    """Where a medium is that a file in `folder` names: a URL as it is, a path from there."""
     if re.match(r"[a-z][a-z0-9+.-]+:", target, re.IGNORECASE):
         return target
     return folder / target
@@ -119,19 +108,19 @@ def _front_matter(matter: str) -> dict[str, Any]:
     for line in matter.split("\n"):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        if line.lstrip().startswith("- ") and name in _LISTS:
+        if line.lstrip().startswith("- ") and name in LISTS:
             options.setdefault(name, []).append(_unquoted(line.lstrip()[2:]))
             continue
         key, colon, value = line.partition(":")
         name = key.strip().replace("-", "_")
-        if not colon or name not in _LISTS | _FLAGS | _TEXTS:
+        if not colon or name not in _OPTIONS:
             problems.append(_unknown(key.strip()))
-        elif name in _LISTS:
+        elif name in LISTS:
             options[name] = _items(value)
-        elif name in _FLAGS:
-            if value.strip().lower() not in _TRUE:
+        elif name in FLAGS:
+            if value.strip().lower() not in TRUE:
                 problems.append(Problem("thread.option.invalid", f"{name} is true or false", name))
-            options[name] = _TRUE.get(value.strip().lower(), False)
+            options[name] = TRUE.get(value.strip().lower(), False)
         else:
             options[name] = ",".join(_items(value)) if name == "countries" else _unquoted(value)
     if problems:
@@ -154,7 +143,7 @@ def _unquoted(value: str) -> str:
 
 
 def _unknown(key: str) -> Problem:
-    known = ", ".join(sorted(_LISTS | _FLAGS | _TEXTS))
+    known = ", ".join(sorted(_OPTIONS))
     return Problem(
         "thread.option.unknown", f"There is no option {key!r}; there are {known}", "front matter"
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,9 +17,13 @@ from threadsworker.cli.console import (
     say,
     say_json,
 )
+from threadsworker.cli.given import media_of, post_fields
 from threadsworker.errors import InvalidPost, Problem
 from threadsworker.job import JobState
-from threadsworker.post import Media, MediaKind
+from threadsworker.post import Media
+
+if TYPE_CHECKING:
+    from threadsworker.client import Client
 
 Account = Annotated[str, typer.Option(help="The account's name.")]
 Key = Annotated[
@@ -49,6 +54,26 @@ AutoTags = Annotated[
 ]
 NoTags = Annotated[bool, typer.Option("--no-hashtags", help="Leave the tags in the text alone.")]
 PersistTags = Annotated[bool, typer.Option("--persist-tags", help="All tags on every segment.")]
+At = Annotated[
+    str | None,
+    typer.Option(help="When to publish: 2026-12-01T09:00+01:00, 'tomorrow 9am', 'in 2 hours'."),
+]
+Timezone = Annotated[
+    str | None,
+    typer.Option(help="Zone of a time without one, such as Africa/Lagos [this machine's]."),
+]
+Pace = Annotated[float | None, typer.Option(help="Seconds between two segments at least.")]
+PaceJitter = Annotated[
+    float | None, typer.Option(help="Seconds that are added to the pace at most, at random.")
+]
+NoQuotaCheck = Annotated[
+    bool,
+    typer.Option("--no-rate-limit-check", help="Begin without a look at the publishing quota."),
+]
+NoQuotaWait = Annotated[
+    bool,
+    typer.Option("--no-rate-limit-wait", help="Fail at once if the quota has no room for it."),
+]
 
 
 def post(
@@ -80,6 +105,12 @@ def post(
     auto_hashtags: AutoTags = False,
     no_hashtags: NoTags = False,
     persist_tags: PersistTags = False,
+    at: At = None,
+    timezone: Timezone = None,
+    pace: Pace = None,
+    pace_jitter: PaceJitter = None,
+    no_rate_limit_check: NoQuotaCheck = False,
+    no_rate_limit_wait: NoQuotaWait = False,
     dry_run: DryRun = False,
     wait: Wait = False,
     timeout: Timeout = None,
@@ -89,7 +120,7 @@ def post(
     with errors_as_exit_codes(as_json=as_json):
         if text == "-":
             text = sys.stdin.read()
-        options = options_of(locals())
+        options = post_fields(locals())
         media = media_of(file or [], alt or [], kind or [])
         _enqueue(
             text or "",
@@ -97,6 +128,8 @@ def post(
             options,
             account=account,
             key=key,
+            at=at,
+            timezone=timezone,
             dry_run=dry_run,
             wait=wait,
             timeout=timeout,
@@ -108,6 +141,12 @@ def thread(
     file: Annotated[Path, typer.Argument(help="A Markdown file; - reads stdin.")],
     account: Annotated[str | None, typer.Option(help="The account's name.")] = None,
     key: Key = None,
+    at: At = None,
+    timezone: Timezone = None,
+    pace: Pace = None,
+    pace_jitter: PaceJitter = None,
+    no_rate_limit_check: NoQuotaCheck = False,
+    no_rate_limit_wait: NoQuotaWait = False,
     dry_run: DryRun = False,
     wait: Wait = False,
     timeout: Timeout = None,
@@ -121,13 +160,24 @@ def thread(
 
     with errors_as_exit_codes(as_json=as_json):
         document = read_thread(text_of(file), folder=file.parent)
-        front = document.options
+        given = {
+            "at": at,
+            "timezone": timezone,
+            "pace": pace,
+            "pace_jitter": pace_jitter,
+            "no_rate_limit_check": no_rate_limit_check or None,
+            "no_rate_limit_wait": no_rate_limit_wait or None,
+        }
+        # The command line overrides the front matter.
+        front = document.options | {k: v for k, v in given.items() if v is not None}
         _enqueue(
             document.text,
             document.media,
-            options_of(front),
+            post_fields(front),
             account=account or front.get("account", "main"),
             key=key or front.get("key"),
+            at=front.get("at"),
+            timezone=front.get("timezone"),
             dry_run=dry_run,
             wait=wait,
             timeout=timeout,
@@ -147,66 +197,6 @@ def text_of(file: Path) -> str:
         ) from None
 
 
-def options_of(given: dict[str, Any]) -> dict[str, Any]:
-    """The fields of `Post`, from options of the command line or of front matter."""
-    named = {
-        "reply_to": given.get("reply_to"),
-        "quote": given.get("quote"),
-        "quote_all": given.get("quote_all"),
-        "tags": tuple(given.get("tag") or ()),
-        "topic": given.get("topic"),
-        "links": tuple(given.get("link") or ()),
-        "reply_control": given.get("reply_control"),
-        "countries": given.get("countries"),
-        "continuation_marks": given.get("continuation_marks"),
-        "numbering": given.get("numbering"),
-        "auto_handle_hashtags": given.get("auto_hashtags"),
-        "persist_tags": given.get("persist_tags"),
-    }
-    options = {name: value for name, value in named.items() if value}
-    # An empty topic, id or control is a mistake, not the absence of one.
-    options |= {name: value for name, value in named.items() if value == ""}
-    if given.get("no_chain"):
-        options["chain"] = False
-    if given.get("no_hashtags"):
-        options["handle_hashtags"] = False
-    return options
-
-
-def media_of(files: list[str], alts: list[str], kinds: list[str]) -> list[Media]:
-    problems = []
-    if len(alts) > len(files):
-        problems.append(
-            Problem(
-                "media.alt_text.without_file",
-                f"{len(alts)} alt texts for {len(files)} files",
-                "alt",
-                len(files),
-                len(alts),
-            )
-        )
-    unknown = [kind for kind in kinds if kind and kind not in list(MediaKind)]
-    if unknown or len(kinds) > len(files):
-        problems.append(
-            Problem(
-                "media.kind.unknown",
-                f"A kind is image or video, one per file, and these are {', '.join(kinds)}",
-                "kind",
-            )
-        )
-    if problems:
-        raise InvalidPost(problems)
-    filled = zip(
-        files,
-        [*alts, *[""] * len(files)],
-        [*kinds, *[""] * len(files)],
-        strict=False,
-    )
-    return [
-        Media(file, MediaKind(kind) if kind else None, alt or None) for file, alt, kind in filled
-    ]
-
-
 def _enqueue(
     text: str,
     media: list[Media],
@@ -214,32 +204,30 @@ def _enqueue(
     *,
     account: str,
     key: str | None,
+    at: str | None,
+    timezone: str | None,
     dry_run: bool,
     wait: bool,
     timeout: float | None,
     as_json: bool,
 ) -> None:
+    from threadsworker.cli.moments import meant, shown
     from threadsworker.client import Client
 
     client = Client()
+    moment: datetime | str | None = None
+    if at is not None:
+        moment, timezone = meant(at, timezone=timezone, now=datetime.now(UTC))
     if dry_run:
-        from threadsworker.cli.tables import plan_json, plan_table
-
-        planned = client.plan(text, media=media, account=account, **options)
-        if as_json:
-            say_json(plan_json(planned))
-        else:
-            plan_table(planned)
+        _show_plan(client, text, media, options, account, moment, timezone, as_json=as_json)
         return
-    job = client.enqueue(text, media=media, account=account, key=key, **options)
-    if client.settings.embedded_broker and job.state == JobState.QUEUED:
-        from threadsworker.broker import is_running
-
-        if not is_running(client.settings.home):
-            note(
-                "no worker is running here; the post is safe and goes out when one is: "
-                "threadsworker up"
-            )
+    job = client.enqueue(
+        text, media=media, account=account, key=key, at=moment, timezone=timezone, **options
+    )
+    if job.scheduled_at is not None:
+        note(f"scheduled for {shown(job.scheduled_at, job.timezone)}")
+    if job.state in (JobState.QUEUED, JobState.SCHEDULED):
+        warn_without_worker(client)
     answer = {
         "id": job.id,
         "state": job.state,
@@ -260,3 +248,51 @@ def _enqueue(
         )
     if done.state != JobState.PUBLISHED:
         raise typer.Exit(NOT_PUBLISHED)
+
+
+def warn_without_worker(client: Client) -> None:
+    """Say so if no worker is there to publish what was enqueued, as far as can be seen."""
+    if not client.settings.embedded_broker:
+        return
+    from threadsworker.broker import is_running
+
+    if not is_running(client.settings.home):
+        note(
+            "no worker is running here; the post is safe and goes out when one is: threadsworker up"
+        )
+
+
+def _show_plan(
+    client: Client,
+    text: str,
+    media: list[Media],
+    options: dict[str, Any],
+    account: str,
+    moment: datetime | str | None,
+    timezone: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    from threadsworker.cli.moments import shown
+    from threadsworker.cli.tables import plan_json, plan_table
+    from threadsworker.when import resolve
+
+    problems: list[Problem] = []
+    when = None
+    if moment is not None:
+        try:
+            when = resolve(moment, timezone=timezone, now=datetime.now(UTC))
+        except InvalidPost as error:
+            problems += error.problems
+    try:
+        planned = client.plan(text, media=media, account=account, **options)
+    except InvalidPost as error:
+        raise InvalidPost([*problems, *error.problems]) from None
+    if problems:
+        raise InvalidPost(problems)
+    if as_json:
+        say_json(plan_json(planned))
+    else:
+        plan_table(planned)
+    if when is not None:
+        note(f"would be scheduled for {shown(when.at, when.timezone)}")

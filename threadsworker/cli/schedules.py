@@ -10,6 +10,7 @@ from tzlocal import get_localzone_name
 
 from threadsworker.cli import posting
 from threadsworker.cli.console import Json, errors_as_exit_codes, note, say, say_json
+from threadsworker.cli.given import media_of, post_fields
 from threadsworker.recurrence import LatePolicy, PostOrder
 
 if TYPE_CHECKING:
@@ -90,8 +91,8 @@ def add(
     from threadsworker.client import Client
 
     with errors_as_exit_codes(as_json=as_json):
-        options = posting.options_of(locals())
-        media = posting.media_of(file or [], alt or [], kind or [])
+        options = post_fields(locals())
+        media = media_of(file or [], alt or [], kind or [])
         given: list[Post]
         if posts is not None:
             if text is not None or media:
@@ -192,7 +193,7 @@ def _posts_in(file: Path, options: dict[str, Any]) -> tuple[list[Post], str | No
     for one in found:
         account = one.options.get("account")
         # What the command line says comes first.
-        fields = {**posting.options_of(one.options), **options}
+        fields = {**post_fields(one.options), **options}
         given.append(as_post(one.text, one.media, fields))
     return given, account
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from threadsworker import report
+from threadsworker.cli.moments import shown
 from threadsworker.post import TEXT_LIMIT, Segment
 from threadsworker.text import measure
 from threadsworker.when import zone_of
@@ -78,6 +79,25 @@ def jobs_table(found: Sequence[report.JobSummary]) -> None:
         reason = job.reason or (job.error.code if job.error and job.state == "failed" else "")
         created = job.created_at.strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(job.id, job.account, coloured(job.state), reason, str(job.run), created)
+    console().print(table)
+
+
+def import_table(rows: Sequence[dict[str, Any]]) -> None:
+    """Each row of an import: its job, and when that goes out."""
+    table = Table(box=box.SIMPLE)
+    for column in ("row", "job", "account", "state", "scheduled", "segments", ""):
+        table.add_column(column, no_wrap=column == "job")
+    for row in rows:
+        at = row["scheduled_at"]
+        table.add_row(
+            str(row["row"]),
+            row["id"] or "-",
+            row["account"],
+            coloured(row["state"]),
+            shown(datetime.fromisoformat(at), row["timezone"]) if at else "now",
+            str(row["segments"]),
+            "new" if row["new"] else "was there",
+        )
     console().print(table)
 
 

@@ -12,8 +12,7 @@ brokers and workers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,27 +22,16 @@ from sqlalchemy.orm import Session as AnySession
 from sqlmodel import Session
 
 from threadsworker import report
+from threadsworker.client import bulk
 from threadsworker.client.accounts import DEFAULT_ACCOUNT
+from threadsworker.client.order import Order, key_problems, refuse_another
 from threadsworker.client.schedules import Schedules
-from threadsworker.errors import InvalidPost, NotPossible, Problem
+from threadsworker.errors import InvalidPost, Problem
 from threadsworker.plan import as_post
 from threadsworker.post import Post, Segment
 from threadsworker.store import decisions, jobs, runs, submission
 from threadsworker.store.database import clock
-from threadsworker.store.submission import Terms
 from threadsworker.store.tables import JobRow
-from threadsworker.when import resolve
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be stored: a post, planned, and the terms of its publication."""
-
-    post: Post
-    planned: Sequence[Segment]
-    terms: Terms
-    account: str
-    key: str | None
 
 
 class Client(Schedules):
@@ -93,7 +81,7 @@ class Client(Schedules):
             The key was used for another post (`key.mismatch`).
         """
         post = as_post(post, media, options)
-        problems = [] if key is None or key.strip() else [_empty_key()]
+        problems = key_problems(key)
         terms = self._terms(post, at=at, timezone=timezone, problems=problems)
         inspected, planned = self._checked(post, account=account, also=problems)
         self._spool_all(inspected)
@@ -114,6 +102,57 @@ class Client(Schedules):
     ) -> tuple[Segment, ...]:
         """The segments that `enqueue` would publish. Nothing is stored and nothing is sent."""
         return self._checked(as_post(post, media, options), account=account, also=[])[1]
+
+    def enqueue_all(
+        self,
+        posts: Iterable[Mapping[str, Any]],
+        *,
+        names: Sequence[str] = (),
+        timezone: str | None = None,
+        spread: str | None = None,
+        dry_run: bool = False,
+        also: Sequence[Problem] = (),
+    ) -> list[report.Enqueued]:
+        """
+        Store many posts, all of them or none, and send for workers.
+
+        Parameters
+        ----------
+        posts:
+            The arguments of `enqueue` for each, such as ``{"post": "hello", "at": …}``, without
+            `session`. A post whose key is in use is the job that exists, and then its moment may
+            be past.
+        names:
+            What problems call each of them; by default ``post 1``, ``post 2`` …
+        timezone:
+            Zone of moments without one, and of the spread.
+        spread:
+            Where posts without a moment go: ``3/day 09:00-21:00``, see `threadsworker.spread`.
+            They are placed in their order, after now, where no other post of the account is
+            near. None: they go out now.
+        dry_run:
+            Check everything and tell what would be; store and send nothing.
+        also:
+            Problems found elsewhere, to be reported with those found here.
+
+        Raises
+        ------
+        InvalidPost:
+            With every rule that any of them breaks; `where` begins with the name. An unknown
+            account (`account.unknown`) and a key that is used twice (`key.duplicate`) are among
+            them. Nothing was stored.
+        NotPossible:
+            A key was used for another post (`key.mismatch`). Nothing was stored.
+        """
+        return bulk.enqueue_all(
+            self,
+            posts,
+            names=names,
+            timezone=timezone,
+            spread=spread,
+            dry_run=dry_run,
+            also=also,
+        )
 
     def reschedule(
         self, job_id: str, *, at: datetime | timedelta | str | None, timezone: str | None = None
@@ -171,33 +210,6 @@ class Client(Schedules):
         )
         return self.get(job_id)
 
-    def _terms(
-        self,
-        post: Post,
-        *,
-        at: datetime | timedelta | str | None,
-        timezone: str | None,
-        problems: list[Problem],
-    ) -> Terms:
-        """When and how; what is wrong with the moment is added to `problems`."""
-        when = None
-        if at is not None:
-            with self._reading() as session:
-                now = clock(session)
-            try:
-                when = resolve(at, timezone=timezone, now=now)
-            except InvalidPost as error:
-                problems += error.problems
-        return Terms(
-            when=when,
-            prepare_ahead=self.settings.prepare_ahead,
-            missed_after=self.settings.missed_after,
-            pace=post.pace,
-            pace_jitter=post.pace_jitter,
-            check_quota=post.check_rate_limit_before_post,
-            wait_on_quota=post.wait_on_rate_limit,
-        )
-
     def _submit(
         self, session: Session, order: Order, *, at_once: bool = True
     ) -> tuple[report.Job, bool]:
@@ -221,12 +233,7 @@ class Client(Schedules):
         return submission.describe(session, row), rings
 
     def _same(self, session: Session, found: JobRow, order: Order) -> report.Job:
-        same = submission.content_hash(order.planned, reply_to=order.post.reply_to)
-        if found.content_hash != same:
-            raise NotPossible(
-                f"the key {order.key!r} belongs to job {found.id}, which publishes something else",
-                code="key.mismatch",
-            )
+        refuse_another(found, order)
         return submission.describe(session, found)
 
     def _submit_within(self, outer: AnySession, order: Order) -> report.Job:
@@ -239,7 +246,3 @@ class Client(Schedules):
                 outer, "after_commit", lambda _: self._ring(job.id, run=1, index=0), once=True
             )
         return job
-
-
-def _empty_key() -> Problem:
-    return Problem("key.empty", "A key has at least one character", "key", 1, 0)

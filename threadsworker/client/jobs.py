@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import partial
 from getpass import getuser
 
 from sqlmodel import Session
@@ -13,7 +15,7 @@ from threadsworker import report
 from threadsworker.client.accounts import Accounts
 from threadsworker.errors import NotPossible
 from threadsworker.job import RESTING, JobState
-from threadsworker.store import accounts, decisions, jobs, reviews, runs, submission
+from threadsworker.store import accounts, decisions, jobs, listing, reviews, runs, submission
 from threadsworker.store.database import clock
 
 #: Seconds between two looks at a job that is waited for.
@@ -106,6 +108,45 @@ class Jobs(Accounts):
             return start
 
         return self._restarted(self._write(restart))
+
+    def retry_failed(
+        self, *, since: datetime | timedelta | None = None, account: str | None = None
+    ) -> list[report.Job]:
+        """
+        Start all jobs again that failed, each behind its last segment that is live.
+
+        One that is in another state by the time it is its turn is passed over.
+
+        Parameters
+        ----------
+        since:
+            Only those that failed at that moment (aware) or later, or at most so long ago.
+        account:
+            Only those of this account.
+
+        Raises
+        ------
+        NotFound:
+            There is no such account.
+        """
+        with self._reading() as session:
+            account_id = accounts.find(session, account).id if account is not None else None
+            moment = clock(session) - since if isinstance(since, timedelta) else since
+            wanted = listing.failed(session, since=moment, account_id=account_id)
+        return [
+            self._restarted(start)
+            for job_id in wanted
+            if (start := self._write(partial(self._restart_failed, job_id=job_id))) is not None
+        ]
+
+    def _restart_failed(self, session: Session, *, job_id: str) -> runs.Start | None:
+        return runs.retry(
+            session,
+            job_id,
+            silence=self.settings.lease,
+            now=clock(session),
+            source=[JobState.FAILED],
+        )
 
     def resolve(
         self,

@@ -2,29 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from threadsworker.client.jobs import Jobs
-from threadsworker.errors import Problem
+from threadsworker.errors import InvalidPost, Problem
 from threadsworker.media import Inspected, inspect
 from threadsworker.plan import plan
 from threadsworker.post import Post, Segment
+from threadsworker.store.database import clock
+from threadsworker.store.submission import Terms
+from threadsworker.when import resolve
 
 
 class Planning(Jobs):
     """Checking posts, and keeping their local media."""
 
     def _checked(
-        self, post: Post, *, account: str | None, also: list[Problem]
+        self,
+        post: Post,
+        *,
+        account: str | None,
+        also: list[Problem],
+        staging: Callable[[str], list[Problem]] | None = None,
     ) -> tuple[tuple[Inspected, ...], tuple[Segment, ...]]:
         inspected, problems = inspect(
             post.media, allow_private_urls=self.settings.private_urls_allowed
         )
         also = [*also, *problems]
         if account is not None and any(one.content is not None for one in inspected):
-            also += self._staging_problems(account)
+            also += (staging or self._staging_problems)(account)
         items = [one.item for one in inspected]
         return inspected, plan(post, items, also=also)
+
+    def _terms(
+        self,
+        post: Post,
+        *,
+        at: datetime | timedelta | str | None,
+        timezone: str | None,
+        problems: list[Problem],
+        now: datetime | None = None,
+    ) -> Terms:
+        """When and how; what is wrong with the moment is added to `problems`."""
+        when = None
+        if at is not None:
+            if now is None:
+                with self._reading() as session:
+                    now = clock(session)
+            try:
+                when = resolve(at, timezone=timezone, now=now)
+            except InvalidPost as error:
+                problems += error.problems
+        return Terms(
+            when=when,
+            prepare_ahead=self.settings.prepare_ahead,
+            missed_after=self.settings.missed_after,
+            pace=post.pace,
+            pace_jitter=post.pace_jitter,
+            check_quota=post.check_rate_limit_before_post,
+            wait_on_quota=post.wait_on_rate_limit,
+        )
 
     def _staging_problems(self, account: str) -> list[Problem]:
         row = self._write(lambda session: self._account(session, account))

@@ -113,8 +113,13 @@ def has_room(session: Session, account_id: str, *, concurrency: int) -> bool:
     Two who ask at once may both be told so: that is one chain too many for a while, and no
     reason to make one wait for the other's transaction.
     """
+    return room(session, account_id, concurrency=concurrency) > 0
+
+
+def room(session: Session, account_id: str, *, concurrency: int) -> int:
+    """How many more chains of the account may begin, as far as can be seen."""
     found = select(func.count()).where(col(JobRow.account_id) == account_id, is_under_way())
-    return session.exec(found).one() < concurrency
+    return max(0, concurrency - session.exec(found).one())
 
 
 def miss(session: Session, *, now: datetime, limit: int) -> int:

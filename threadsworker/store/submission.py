@@ -57,12 +57,29 @@ class Terms:
         """When the job's chain begins."""
         return now if self.when is None else max(now, self.when.at - self.prepare_ahead)
 
+    def state_at(self, now: datetime) -> JobState:
+        """The state that the job begins in."""
+        later = self.when is not None and self.when.at > now
+        return JobState.SCHEDULED if later else JobState.QUEUED
+
     @property
     def missed_at(self) -> datetime | None:
         """When it is too late to begin."""
         if self.when is None or not self.missed_after:
             return None
         return self.when.at + self.missed_after
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One of many posts to submit; see `submit`."""
+
+    account_id: str
+    planned: Sequence[Segment]
+    reply_to: str | None
+    key: str | None
+    silence: timedelta
+    terms: Terms
 
 
 def submit(
@@ -81,15 +98,31 @@ def submit(
 
     `silence` is how long the caller's message may be under way; none if nobody sends one.
     """
-    terms = terms or Terms()
-    due = jobs.under_way(terms.starts_at(now), silence)
-    later = terms.when is not None and terms.when.at > now
-    job = JobRow(
+    one = Submission(account.id, planned, reply_to, key, silence, terms or Terms())
+    return submit_all(session, [one], now=now)[0]
+
+
+def submit_all(session: Session, many: Sequence[Submission], *, now: datetime) -> list[JobRow]:
+    """nothing → queued | scheduled: the same for many, in a few statements, in their order."""
+    rows = [_job(one, now=now) for one in many]
+    session.add_all(rows)
+    session.flush()
+    _add_all_segments(session, [(row.id, one.planned) for row, one in zip(rows, many, strict=True)])
+    for row, one in zip(rows, many, strict=True):
+        events.record(session, row.id, "enqueued", now=now, run=row.run, segments=len(one.planned))
+    session.flush()
+    return rows
+
+
+def _job(one: Submission, *, now: datetime) -> JobRow:
+    terms = one.terms
+    due = jobs.under_way(terms.starts_at(now), one.silence)
+    return JobRow(
         id=secrets.token_hex(10),
-        account_id=account.id,
-        key=key,
-        content_hash=content_hash(planned, reply_to=reply_to),
-        state=JobState.SCHEDULED if later else JobState.QUEUED,
+        account_id=one.account_id,
+        key=one.key,
+        content_hash=content_hash(one.planned, reply_to=one.reply_to),
+        state=terms.state_at(now),
         scheduled_at=terms.when.at if terms.when else None,
         timezone=terms.when.timezone if terms.when else None,
         missed_at=terms.missed_at,
@@ -99,27 +132,31 @@ def submit(
         pace_jitter=terms.pace_jitter,
         check_quota=terms.check_quota,
         wait_on_quota=terms.wait_on_quota,
-        reply_to=reply_to,
+        reply_to=one.reply_to,
         created_at=now,
         wake_at=due["wake_at"],
-        overdue_at=due["overdue_at"] if silence else None,
+        overdue_at=due["overdue_at"] if one.silence else None,
     )
-    session.add(job)
-    session.flush()
-    add_segments(session, job.id, planned)
-    events.record(session, job.id, "enqueued", now=now, run=job.run, segments=len(planned))
-    session.flush()
-    return job
 
 
 def add_segments(session: Session, job_id: str, planned: Sequence[Segment]) -> None:
     """The rows of the job's segments and of their media."""
-    for segment in planned:
-        _add_segment(session, job_id, segment)
+    _add_all_segments(session, [(job_id, planned)])
 
 
-def _add_segment(session: Session, job_id: str, segment: Segment) -> None:
-    row = SegmentRow(
+def _add_all_segments(session: Session, planned: Sequence[tuple[str, Sequence[Segment]]]) -> None:
+    """The same for many jobs, by their ids."""
+    added = [
+        (_segment_row(job_id, segment), segment) for job_id, all_of in planned for segment in all_of
+    ]
+    session.add_all(row for row, _ in added)
+    # Media refer to their segments, so those are first.
+    session.flush()
+    session.add_all(row for owner, segment in added for row in _media_rows(owner.id, segment))
+
+
+def _segment_row(job_id: str, segment: Segment) -> SegmentRow:
+    return SegmentRow(
         id=secrets.token_hex(10),
         job_id=job_id,
         index=segment.index,
@@ -127,22 +164,23 @@ def _add_segment(session: Session, job_id: str, segment: Segment) -> None:
         options=_options(segment),
         state=SegmentState.WAITING,
     )
-    session.add(row)
-    session.flush()
-    for position, item in enumerate(segment.media, 1):
-        session.add(
-            MediaRow(
-                id=secrets.token_hex(10),
-                segment_id=row.id,
-                position=position,
-                kind=item.kind,
-                alt_text=item.alt_text,
-                sha256=item.sha256,
-                content_type=item.content_type,
-                size=item.size,
-                url=item.url,
-            )
+
+
+def _media_rows(segment_id: str, segment: Segment) -> list[MediaRow]:
+    return [
+        MediaRow(
+            id=secrets.token_hex(10),
+            segment_id=segment_id,
+            position=position,
+            kind=item.kind,
+            alt_text=item.alt_text,
+            sha256=item.sha256,
+            content_type=item.content_type,
+            size=item.size,
+            url=item.url,
         )
+        for position, item in enumerate(segment.media, 1)
+    ]
 
 
 def content_hash(planned: Sequence[Segment], *, reply_to: str | None) -> str:
