@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from threadsworker.cli import accounts, importing, looking, posting, quota, running, schedules
+from threadsworker.cli import (
+    accounts,
+    changing,
+    importing,
+    looking,
+    posting,
+    quota,
+    running,
+    schedules,
+)
 from threadsworker.cli.console import errors_as_exit_codes
 
 EPILOG = """
@@ -48,6 +57,8 @@ app.command()(looking.jobs)
 app.command()(looking.show)
 app.command()(looking.watch)
 app.command()(looking.retry)
+app.command()(changing.reschedule)
+app.command()(changing.edit)
 app.command()(looking.cancel)
 app.command()(looking.resolve)
 app.command()(quota.quota)

@@ -1,0 +1,92 @@
+"""`threadsworker reschedule` and `edit`: a change of mind, until something has gone out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from threadsworker.cli import posting
+from threadsworker.cli.console import Json, errors_as_exit_codes, note, say, say_json
+from threadsworker.cli.given import media_of, post_fields
+from threadsworker.cli.looking import JobId
+
+if TYPE_CHECKING:
+    from threadsworker.report import Job
+
+#: Instead of a moment: as soon as possible.
+NOW = "now"
+
+
+def reschedule(
+    job: JobId,
+    when: Annotated[str, typer.Argument(help="As --at of `post`; or: now.")],
+    timezone: posting.Timezone = None,
+    as_json: Json = False,
+) -> None:
+    """Give a post another time, until something of it has gone out."""
+    from datetime import UTC, datetime
+
+    from threadsworker.cli.moments import meant
+    from threadsworker.client import Client
+
+    with errors_as_exit_codes(as_json=as_json):
+        at: Any = None
+        if when != NOW:
+            at, timezone = meant(when, timezone=timezone, now=datetime.now(UTC))
+        _answer(Client().reschedule(job, at=at, timezone=timezone), as_json=as_json)
+
+
+def edit(
+    job: JobId,
+    text: Annotated[str | None, typer.Argument(help="The new text; - reads it from stdin.")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option("--from", help="A Markdown file, as for `thread`, instead.")
+    ] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option("--file", "-f", help="A path or public URL of an image or video; repeat."),
+    ] = None,
+    alt: Annotated[
+        list[str] | None, typer.Option(help="Alt text, in the order of the files; repeat.")
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help="image or video, in the order of the files; empty: recognise it."),
+    ] = None,
+    reply_to: posting.ReplyTo = None,
+    quote: posting.Quote = None,
+    quote_all: posting.QuoteAll = False,
+    tag: posting.Tag = None,
+    topic: posting.Topic = None,
+    link: posting.Link = None,
+    reply_control: posting.ReplyControl = None,
+    countries: posting.Countries = None,
+    pace: posting.Pace = None,
+    pace_jitter: posting.PaceJitter = None,
+    as_json: Json = False,
+) -> None:
+    """Replace a whole post, media and options too, until something of it has gone out."""
+    from threadsworker.cli.markdown import read_thread
+    from threadsworker.client import Client
+
+    with errors_as_exit_codes(as_json=as_json):
+        if text == "-":
+            text = sys.stdin.read()
+        fields, media = post_fields(locals()), media_of(file or [], alt or [], kind or [])
+        if markdown is not None:
+            document = read_thread(posting.text_of(markdown), folder=markdown.parent)
+            text, media = document.text, [*document.media, *media]
+            fields = post_fields(document.options) | fields
+        _answer(Client().edit(job, text or "", media=media, **fields), as_json=as_json)
+
+
+def _answer(job: Job, *, as_json: bool) -> None:
+    if as_json:
+        say_json(job)
+        return
+    say(job.id)
+    when = f" for {job.scheduled_at:%Y-%m-%d %H:%M:%S} UTC" if job.scheduled_at else ""
+    note(f"{job.state}{when}, revision {job.revision}, {len(job.segments)} segments")
