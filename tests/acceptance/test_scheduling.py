@@ -135,3 +135,23 @@ def test_a_scheduled_post_is_waited_for(tmp_path: Path) -> None:
         assert [post.text for post in sandbox.posts()] == ["soon"]
         published = installed.json("show", posted["id"])["finished_at"]
     assert datetime.fromisoformat(published) >= datetime.fromisoformat(posted["scheduled_at"])
+
+
+def test_a_post_is_rescheduled_and_edited_from_a_shell(idle: Installation) -> None:
+    day = in_three_days()
+    posted = idle.json("post", "hello", "--at", f"{day} 09:00")["id"]
+    moved = idle.json("reschedule", posted, f"{day} 18:30", "--timezone", "Asia/Tokyo")
+    assert (moved["state"], moved["scheduled_at"]) == ("scheduled", f"{day}T09:30:00Z")
+    assert moved["timezone"] == "Asia/Tokyo"
+    (idle.home / "new.md").write_text("---\ntopic: boats\n---\nOne.\n\n---\n\nTwo.\n")
+    edited = idle.json("edit", posted, "--from", "new.md")
+    assert [one["text"] for one in edited["segments"]] == ["One.", "Two."]
+    assert (edited["revision"], edited["scheduled_at"]) == (2, f"{day}T09:30:00Z")
+    assert "revision 3" in idle.run("edit", posted, "Another text.").stderr
+    idle.run("edit", posted, "", expect=3)
+    idle.run("reschedule", posted, "2020-01-01", expect=3)
+    idle.run("reschedule", "nobody", "now", expect=4)
+    assert idle.json("reschedule", posted, "now")["state"] == "queued"
+    idle.run("cancel", posted)
+    idle.run("edit", posted, "Too late.", expect=5)
+    idle.run("reschedule", posted, "now", expect=5)

@@ -122,12 +122,11 @@ MUTANTS = [
         QUOTAS + "two_threads_do_not_share_the_same_room",
     ),
     Mutant(
-        "a change forgets who is at work",
+        "a post is changed although it may be live",
         "threadsworker/store/decisions.py",
-        "            epoch=row.epoch + 1,\n",
-        "            epoch=row.epoch,\n",
-        "tests/reliability/test_scheduling.py::"
-        "test_a_worker_that_slept_through_a_change_does_no_harm",
+        "    return or_(live, in_doubt, seen)\n",
+        "    return or_(seen, seen)\n",
+        "tests/reliability/test_scheduling.py::test_what_may_be_live_is_not_changed_any_more",
     ),
     Mutant(
         "the thread goes on below a detached reply",

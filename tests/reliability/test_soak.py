@@ -22,15 +22,16 @@ from threadsworker import Client
 from threadsworker.sandbox import Sandbox, SandboxOptions
 from threadsworker.settings import load_settings
 
-#: Jobs and seed of the small soak, and the seconds that it may take.
-JOBS, SEED, TIMEOUT = os.environ.get("SOAK_JOBS", "60"), "20261125", 900
+#: Jobs and seed of the small soak, processes of each of its workers, and the seconds that it
+#: may take.
+JOBS, SEED, PROCESSES, TIMEOUT = os.environ.get("SOAK_JOBS", "500"), "20261125", "5", 900
 #: Jobs that are under way when Redis forgets everything.
 FLUSHED = 200
 PEOPLE = owners(0)
 
 
 def test_nothing_is_lost_or_doubled_in_chaos(tmp_path: Path) -> None:
-    found = soak("--jobs", JOBS, "--seed", SEED, directory=tmp_path)
+    found = soak("--jobs", JOBS, "--seed", SEED, "--processes", PROCESSES, directory=tmp_path)
     assert found["chaos"]["worker killed"] + found["chaos"]["one process of a worker killed"] > 0
     assert set(found["violations"].values()) == {0}, found["sentences"]
     assert found["exit code"] == 0
@@ -72,6 +73,8 @@ def test_a_flushed_redis_loses_and_doubles_nothing(
             "THREADSWORKER_BROKER_URL": redis.url,
             "THREADSWORKER_DATABASE_URL": database,
             "THREADSWORKER_LEASE": "10",
+            # All of them are at work.
+            "THREADSWORKER_ACCOUNT_CONCURRENCY": str(FLUSHED),
         }
         three = [("worker",), ("worker",), ("beat",)]
         with installation(tmp_path / "home", sandbox, settings, processes=three) as installed:

@@ -70,13 +70,21 @@ def refresh(desk: Desk, api: ThreadsApi, account_id: str) -> timedelta:
     When Meta cannot say, our own rows have to do: a publish that its quota forbids is refused.
     """
     try:
-        found = api.publishing_limit("posts", "replies")
+        found = _asked(api)
     except (Unavailable, NoAnswer, NotReady, RequestRefused) as error:
         logger.warning("Account %s: Meta does not tell its quota: %s", account_id, error)
         return timedelta(0)
     with desk.transaction() as session:
         quota.tell(session, account_id, _told(found), now=clock(session))
     return timedelta(0)
+
+
+def _asked(api: ThreadsApi) -> PublishingLimit:
+    try:
+        return api.publishing_limit("posts", "replies")
+    except RequestRefused:
+        # The token may not manage replies: then those are refused anyway.
+        return api.publishing_limit("posts")
 
 
 def figures(desk: Desk, account_id: str) -> report.Quotas:
