@@ -16,6 +16,9 @@ from tests.acceptance.installation import Installation, installation
 from tests.services import eventually, free_port
 from threadsworker.broker import is_running
 from threadsworker.sandbox import Sandbox
+from threadsworker.steps.upkeep import DISPATCH
+from threadsworker.store import duties
+from threadsworker.store.database import reading
 
 ROOT = Path(__file__).parents[2]
 
@@ -127,6 +130,12 @@ def test_the_procfile_starts_worker_beat_and_flower(
     assert "Traceback" not in installed.logs(), installed.logs()
 
 
+def was_dispatched(installed: Installation) -> bool:
+    """Whether due jobs were looked for: beat and worker are up."""
+    with installed.client() as client, reading(client._ready()) as session:
+        return duties.last_done(session, DISPATCH) is not None
+
+
 def test_check_says_what_is_wrong(sandbox: Sandbox, tmp_path: Path) -> None:
     with installation(tmp_path, sandbox, {}, processes=[]) as installed:
         said = installed.run("check", expect=1).stdout
@@ -134,7 +143,10 @@ def test_check_says_what_is_wrong(sandbox: Sandbox, tmp_path: Path) -> None:
         assert "broker: FAILED" in said
         installed.start("up")
         eventually(lambda: is_running(tmp_path))
+        assert "dispatch: FAILED" in said
+        eventually(partial(was_dispatched, installed), timeout=60)
         said = installed.run("check").stdout
+        assert "dispatch: OK" in said
         assert "staging in octo/stage: OK" in said
 
 
