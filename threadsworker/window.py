@@ -34,7 +34,8 @@ class Window:
     def used(self, now: datetime) -> int:
         """How much of the window is used at `now`."""
         own = len(self._in_window(now))
-        if self.told_at is None:
+        if self.told_at is None or self.told_at <= now - self.length:
+            # What was used then has left the window since.
             return own
         since = sum(use > self.told_at for use in self.uses)
         return max(own, self.told + since)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from itertools import pairwise
 
@@ -55,22 +56,28 @@ def test_meta_is_left_alone_as_long_as_it_asks_to_be(world: World) -> None:
     assert world.clock.seconds - began >= 1200
 
 
-def test_an_account_close_to_a_limit_pauses_before_it_is_reached(world: World) -> None:
-    close = {"call_count": 97, "total_time": 12, "total_cputime": 3}
+USAGES = {
+    "x-app-usage": {"call_count": 97, "total_time": 12, "total_cputime": 3},
+    "x-business-use-case-usage": {
+        "1784": [{"call_count": 99, "estimated_time_to_regain_access": 19}]
+    },
+}
+
+
+@pytest.mark.parametrize("header", USAGES)
+def test_an_account_close_to_a_limit_pauses_before_it_is_reached(world: World, header: str) -> None:
     world.sandbox.plan_fault(
         {
             "match": {"service": "threads", "path_regex": "/v1.0/me/threads$"},
-            "answer": {
-                "body": {"id": "1"},
-                "headers": {"x-app-usage": str(close).replace("'", '"')},
-            },
+            "answer": {"body": {"id": "1"}, "headers": {header: json.dumps(USAGES[header])}},
             "act": False,
         }
     )
     job_id, began = enqueue(world, "one"), world.clock.seconds
     world.run(until=lambda: job(world, job_id).reason == "throttled")
     seen = len(world.sandbox.ledger)
-    world.run(until=lambda: world.clock.seconds > began + 59)
+    pause = 60 if header == "x-app-usage" else 19 * 60
+    world.run(until=lambda: world.clock.seconds > began + pause - 1)
     assert calls(world, since=seen) == []
 
 

@@ -193,6 +193,7 @@ def _limited(desk: Desk, claim: Claim, work: Work, error: RateLimited) -> None:
     with desk.transaction() as session:
         now = clock(session)
         if is_quota(error):
+            accounts.lock(session, claim.account_id)
             quota.used_up(session, claim.account_id, work.quota, now=now)
         else:
             standing.cool_down(

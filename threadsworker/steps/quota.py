@@ -75,6 +75,7 @@ def refresh(desk: Desk, api: ThreadsApi, account_id: str) -> timedelta:
         logger.warning("Account %s: Meta does not tell its quota: %s", account_id, error)
         return timedelta(0)
     with desk.transaction() as session:
+        accounts.lock(session, account_id)
         quota.tell(session, account_id, _told(found), now=clock(session))
     return timedelta(0)
 

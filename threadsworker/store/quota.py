@@ -49,7 +49,7 @@ class Told:
 
 
 def tell(session: Session, account_id: str, told: Mapping[Kind, Told], *, now: datetime) -> None:
-    """Keep what Meta said, for every worker."""
+    """Keep what Meta said, for every worker. The caller holds the account's row."""
     for kind, one in told.items():
         row = PublishingLimitRow(
             account_id=account_id,
