@@ -45,17 +45,9 @@ def edit(
     markdown: Annotated[
         Path | None, typer.Option("--from", help="A Markdown file, as for `thread`, instead.")
     ] = None,
-    file: Annotated[
-        list[str] | None,
-        typer.Option("--file", "-f", help="A path or public URL of an image or video; repeat."),
-    ] = None,
-    alt: Annotated[
-        list[str] | None, typer.Option(help="Alt text, in the order of the files; repeat.")
-    ] = None,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option(help="image or video, in the order of the files; empty: recognise it."),
-    ] = None,
+    file: posting.Files = None,
+    alt: posting.Alts = None,
+    kind: posting.Kinds = None,
     reply_to: posting.ReplyTo = None,
     quote: posting.Quote = None,
     quote_all: posting.QuoteAll = False,

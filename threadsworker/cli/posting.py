@@ -25,6 +25,17 @@ from threadsworker.post import Media
 if TYPE_CHECKING:
     from threadsworker.client import Client
 
+Files = Annotated[
+    list[str] | None,
+    typer.Option("--file", "-f", help="A path or public URL of an image or video; repeat."),
+]
+Alts = Annotated[
+    list[str] | None, typer.Option(help="Alt text, in the order of the files; repeat.")
+]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(help="image or video, in the order of the files; empty: recognise it."),
+]
 Account = Annotated[str, typer.Option(help="The account's name.")]
 Key = Annotated[
     str | None, typer.Option(help="An idempotency key: the same post under it is the same job.")
@@ -78,17 +89,9 @@ NoQuotaWait = Annotated[
 
 def post(
     text: Annotated[str | None, typer.Argument(help="The text; - reads it from stdin.")] = None,
-    file: Annotated[
-        list[str] | None,
-        typer.Option("--file", "-f", help="A path or public URL of an image or video; repeat."),
-    ] = None,
-    alt: Annotated[
-        list[str] | None, typer.Option(help="Alt text, in the order of the files; repeat.")
-    ] = None,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option(help="image or video, in the order of the files; empty: recognise it."),
-    ] = None,
+    file: Files = None,
+    alt: Alts = None,
+    kind: Kinds = None,
     account: Account = "main",
     key: Key = None,
     reply_to: ReplyTo = None,

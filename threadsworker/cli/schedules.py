@@ -59,17 +59,9 @@ def add(
     order: Annotated[
         PostOrder, typer.Option(help="How one of several posts is taken.")
     ] = PostOrder.TURN,
-    file: Annotated[
-        list[str] | None,
-        typer.Option("--file", "-f", help="A path or public URL of an image or video; repeat."),
-    ] = None,
-    alt: Annotated[
-        list[str] | None, typer.Option(help="Alt text, in the order of the files; repeat.")
-    ] = None,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option(help="image or video, in the order of the files; empty: recognise it."),
-    ] = None,
+    file: posting.Files = None,
+    alt: posting.Alts = None,
+    kind: posting.Kinds = None,
     account: Annotated[str | None, typer.Option(help="The account's name [main].")] = None,
     reply_to: posting.ReplyTo = None,
     quote: posting.Quote = None,
