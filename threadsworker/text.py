@@ -13,6 +13,8 @@ pieces is left out.
 
 from __future__ import annotations
 
+import hashlib
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,6 +38,7 @@ _TAG_ALONE = regex.compile(rf"(?<!\S){_TAG}(?!\S)")
 _TAG_ANYWHERE = regex.compile(rf"(?<![\w/#&]){_TAG}")
 _URL = r"(?:https?://|www\.)\S+"
 _URL_ANYWHERE = regex.compile(rf"(?<![\w@./]){_URL}", regex.IGNORECASE)
+_SCHEME = regex.compile(r"https?://(?:www\.)?", regex.IGNORECASE)
 _MENTION = r"@[\w.]+"
 #: Scripts that do not put spaces between words.
 _CONTINUOUS = (
@@ -298,3 +301,14 @@ def _split(text: str, start: int, end: int, *, every: bool) -> list[tuple[int, i
             stretches.append(cluster.span())
         glued = not continuous
     return stretches
+
+
+def plain(text: str) -> str:
+    """Without what Meta may change: composition, white space, the ``#`` of a topic, schemes."""
+    found = _SCHEME.sub("", unicodedata.normalize("NFC", text)).replace("#", "")
+    return " ".join(found.split())
+
+
+def likeness(text: str) -> str:
+    """The same for texts that could not be told apart in a listing of Meta's."""
+    return hashlib.sha256(plain(text).encode()).hexdigest()

@@ -221,6 +221,18 @@ def test_twins_are_published_one_after_the_other(world: World) -> None:
     assert texts(world) == ["the same", "the same"]
 
 
+def test_texts_that_meta_may_make_alike_are_twins_too(world: World) -> None:
+    world.sandbox.plan_fault({**LOST, "times": 2})
+    pair = ["see #this  at https://example.com", "see this at http://www.example.com"]
+    jobs = {text: enqueue(world, text, handle_hashtags=False) for text in pair}
+    world.run()
+    live = {post.id: post.text for post in world.sandbox.posts()}
+    for text, job_id in jobs.items():
+        (media_id,) = job(world, job_id).media_ids
+        assert live[media_id] == text
+    assert len(live) == 2
+
+
 def test_a_container_that_once_read_published_is_a_post_for_good(world: World) -> None:
     """Whatever Meta says of it later: here, that it has expired."""
     hide_listings(world, hours=40)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
@@ -11,6 +9,7 @@ from itertools import chain
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.work import Work
 from threadsworker.store import segments
+from threadsworker.text import plain
 from threadsworker.threads_api import MediaObject, ThreadsApi
 
 _KINDS = {
@@ -19,7 +18,6 @@ _KINDS = {
     "video": {"VIDEO"},
     "carousel": {"CAROUSEL_ALBUM", "CAROUSEL"},
 }
-_SCHEME = re.compile(r"https?://(?:www\.)?", re.IGNORECASE)
 
 
 def look_alikes(desk: Desk, api: ThreadsApi, work: Work, *, since: datetime) -> list[MediaObject]:
@@ -50,10 +48,4 @@ def _looks_like(post: MediaObject, work: Work) -> bool:
         return False
     if post.children is not None and len(post.children.data) != len(work.planned.media):
         return False
-    return _normalised(post.text or "") == _normalised(work.planned.text)
-
-
-def _normalised(text: str) -> str:
-    """Without what Meta may change: composition, white space, the ``#`` of a topic, schemes."""
-    plain = _SCHEME.sub("", unicodedata.normalize("NFC", text)).replace("#", "")
-    return re.sub(r"\s+", " ", plain).strip()
+    return plain(post.text or "") == plain(work.planned.text)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func
+from sqlalchemy import ColumnElement, and_, func, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select, update
 
@@ -129,9 +130,14 @@ def verified(session: Session, segment_id: str, *, permalink: str | None) -> boo
     return told.rowcount == 1
 
 
+def _alike(one: Any, other: Any) -> ColumnElement[bool]:
+    """Whether two segments could not be told apart in a listing."""
+    return or_(col(one.likeness) == col(other.likeness), col(one.text) == col(other.text))
+
+
 def has_twin_in_flight(session: Session, segment_id: str, *, account_id: str) -> bool:
     """
-    Whether a publish of another segment of the account with the same text may be in flight.
+    Whether a publish of another segment of the account that reads the same may be in flight.
 
     If its answer is lost, the post has to be found among the account's posts, and two alike
     could not be told apart. Segments of jobs at rest are not waited for.
@@ -140,7 +146,7 @@ def has_twin_in_flight(session: Session, segment_id: str, *, account_id: str) ->
     found = (
         select(other.id)
         .join(JobRow, col(JobRow.id) == col(other.job_id))
-        .join(own, col(own.text) == col(other.text))
+        .join(own, _alike(own, other))
         .where(
             own.id == segment_id,
             other.id != segment_id,
@@ -174,13 +180,13 @@ def resolved(
 
 
 def has_twin_in_doubt(session: Session, segment_id: str, *, account_id: str) -> bool:
-    """Whether another segment of the account with the same text may be live, and under what id."""
+    """Whether another segment of the account that reads the same may be live, and as what."""
     own, other = aliased(SegmentRow), aliased(SegmentRow)
     found = (
         select(other.id)
         .join(JobRow, col(JobRow.id) == col(other.job_id))
         .join(AttemptRow, col(AttemptRow.segment_id) == col(other.id))
-        .join(own, col(own.text) == col(other.text))
+        .join(own, _alike(own, other))
         .where(
             own.id == segment_id,
             other.id != segment_id,

@@ -27,6 +27,7 @@ from threadsworker.post import (
 )
 from threadsworker.store import containers, events, jobs, segments, staged
 from threadsworker.store.tables import AccountRow, JobRow, MediaRow, SegmentRow
+from threadsworker.text import likeness
 from threadsworker.when import When
 
 #: Fields of a `Segment` that have columns or rows of their own.
@@ -161,6 +162,7 @@ def _segment_row(job_id: str, segment: Segment) -> SegmentRow:
         job_id=job_id,
         index=segment.index,
         text=segment.text,
+        likeness=likeness(segment.text),
         options=_options(segment),
         state=SegmentState.WAITING,
     )

@@ -177,6 +177,8 @@ class SegmentRow(SQLModel, table=True):
     job_id: str = Field(foreign_key="job.id", index=True)
     index: int
     text: str = Field(sa_type=Text)
+    #: The same for texts that could not be told apart in a listing; None in old rows.
+    likeness: str | None = None
     #: The container's other parameters, as `threadsworker.store.jobs` writes them.
     options: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     state: str

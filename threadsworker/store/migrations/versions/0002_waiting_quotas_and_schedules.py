@@ -71,6 +71,7 @@ def upgrade() -> None:
     op.create_index("ix_account_github_token_id", "account", ["github_token_id"])
     for column in _of_job():
         op.add_column("job", column)
+    op.add_column("segment", sa.Column("likeness", sa.String(), nullable=True))
     op.drop_index("ix_job_account_id", table_name="job")
     op.create_index("job_of_account", "job", ["account_id", "wake_at"])
     op.create_index("job_of_occurrence", "job", ["schedule_id", "occurrence"], unique=True)
@@ -122,6 +123,7 @@ def downgrade() -> None:
         op.drop_index(name, table_name="job")
     op.create_index("ix_job_account_id", "job", ["account_id"])
     op.drop_index("ix_account_github_token_id", table_name="account")
+    op.drop_column("segment", "likeness")
     for column in _of_job():
         op.drop_column("job", column.name)
     for column in _of_account():
