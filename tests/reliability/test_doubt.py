@@ -227,9 +227,9 @@ def test_texts_that_meta_may_make_alike_are_twins_too(world: World) -> None:
     jobs = {text: enqueue(world, text, handle_hashtags=False) for text in pair}
     world.run()
     live = {post.id: post.text for post in world.sandbox.posts()}
-    for text, job_id in jobs.items():
+    for expected, job_id in jobs.items():
         (media_id,) = job(world, job_id).media_ids
-        assert live[media_id] == text
+        assert live[media_id] == expected
     assert len(live) == 2
 
 

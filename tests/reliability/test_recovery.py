@@ -36,6 +36,8 @@ def installed(
             "THREADSWORKER_BROKER_URL": redis.url,
             "THREADSWORKER_DATABASE_URL": database,
             "THREADSWORKER_DISPATCH_EVERY": "5",
+            # So that they all are.
+            "THREADSWORKER_ACCOUNT_CONCURRENCY": str(JOBS),
         }
         with installation(tmp_path, sandbox, settings) as installed:
             yield installed

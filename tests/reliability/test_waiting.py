@@ -208,6 +208,18 @@ def test_an_account_with_many_posts_does_not_delay_anothers_single_one(world: Wo
     assert at_work[0][0] <= 2 * world.settings.account_concurrency
 
 
+def test_posts_that_take_very_long_do_not_keep_the_others_waiting(world: World) -> None:
+    clip = f"{world.sandbox.url}/media/clip.mp4"
+    world.sandbox.set_options(video_seconds=5 * HOUR)
+    films = [enqueue(world, f"film {n}", media=[clip]) for n in range(4)]
+    world.run(until=lambda: len(world.sandbox.containers()) == 4)
+    single, began = enqueue(world, "single"), world.clock.seconds
+    world.run(until=lambda: job(world, single).state == "published")
+    assert world.clock.seconds - began < 10 * 60
+    world.run()
+    assert {job(world, one).state for one in films} == {"published"}
+
+
 def test_the_segments_of_a_thread_keep_its_pace(world: World) -> None:
     job_id = enqueue(world, pace=600, pace_jitter=60)
     world.run()

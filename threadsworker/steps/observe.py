@@ -71,7 +71,12 @@ def observe(desk: Desk, claim: Claim, api: ThreadsApi, container: ContainerRow) 
     if status.status in (StatusCode.FINISHED, StatusCode.PUBLISHED):
         return Done()
     if status.status is StatusCode.IN_PROGRESS:
-        return Wait(delay=polling_gap(container.kind, age=age), reason=WaitReason.PROCESSING)
+        return Wait(
+            delay=polling_gap(container.kind, age=age),
+            reason=WaitReason.PROCESSING,
+            # What takes very long gives its place to another job of the account meanwhile.
+            rewind=age > desk.settings.max_countdown,
+        )
     words = status.error_message or status.status
     if words in DEFECTS:
         return Failed(
