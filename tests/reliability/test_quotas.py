@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.reliability.doubt import HOUR, NOT_ACTED, enqueue, is_published_once, job, texts
 from tests.reliability.virtual_world import World
 from tests.reliability.waits import CAP, DAY, add_other, by_hand, calls, most_in_a_window, refused
+from threadsworker.store import accounts, quota
+from threadsworker.store.database import clock
 from threadsworker.threads_api import ContainerSpec, MediaType
 
 
@@ -83,6 +85,16 @@ def test_an_unanswered_send_takes_from_the_quota(world: World) -> None:
     assert texts(world) == ["first"]
     world.run()
     assert texts(world) == ["first", "second"]
+
+
+def test_a_container_is_one_post_however_often_it_was_sent(world: World) -> None:
+    world.sandbox.plan_fault({**NOT_ACTED, "times": 2})
+    enqueue(world, "one")
+    world.run()
+    assert len(world.rows("SELECT id FROM quota_use")) == 3
+    with world.desk.reading() as session:
+        account_id, now = accounts.find(session, "main").id, clock(session)
+        assert quota.window(session, account_id, "post", now=now).used(now) == 1
 
 
 def test_what_others_use_meanwhile_stops_a_thread_before_meta_does(world: World) -> None:

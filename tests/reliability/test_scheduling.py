@@ -11,6 +11,7 @@ from tests.reliability.doubt import HOUR, LOST, THREAD, enqueue, is_published_on
 from tests.reliability.virtual_workers import Ambush, Zombie
 from tests.reliability.virtual_world import World
 from threadsworker.errors import InvalidPost, NotPossible
+from threadsworker.steps import upkeep
 
 DAY = 24 * HOUR
 
@@ -110,6 +111,29 @@ def test_a_post_that_is_too_late_is_missed_and_can_be_published_after_all(world:
     is_published_once(world, job_id)
 
 
+def test_posts_that_are_too_late_are_not_begun_by_the_end_of_another(world: World) -> None:
+    late = [enqueue(world, f"late {n}", at=at(world, seconds=HOUR)) for n in range(3)]
+    world.clock.seconds += 3 * DAY
+    other = enqueue(world, "other")
+    assert upkeep.dispatch_next(world.desk, other)
+    assert {job(world, one).state for one in late} == {"scheduled"}
+    world.run()
+    assert {job(world, one).state for one in late} == {"missed"}
+    assert texts(world) == ["other"]
+
+
+def test_a_prepared_post_is_not_made_late_by_others_of_its_account(world: World) -> None:
+    due = at(world, seconds=HOUR)
+    job_id = enqueue(world, "on the second", at=due)
+    run_until(world, due - timedelta(minutes=9))
+    for n in range(50):
+        enqueue(world, f"other {n}", check_rate_limit_before_post=False)
+    world.sandbox.set_options(text_seconds=1800)
+    world.run(until=lambda: job(world, job_id).state == "published")
+    (moment,) = [one.published_at for one in world.sandbox.posts() if one.text == "on the second"]
+    assert due.timestamp() <= moment < due.timestamp() + 2
+
+
 def test_a_post_that_is_late_by_less_is_published(world: World) -> None:
     job_id = enqueue(world, at=at(world, seconds=HOUR))
     world.clock.seconds += 2 * DAY
@@ -137,6 +161,7 @@ def test_a_post_is_rescheduled_even_when_it_is_prepared(world: World) -> None:
     found = world.client.reschedule(job_id, at=later, timezone="Africa/Lagos")
     assert (found.state, found.scheduled_at) == ("scheduled", later)
     assert found.timezone == "Africa/Lagos"
+    assert (found.events[-1].what, found.events[-1].run) == ("rescheduled", found.run)
     world.run()
     is_published_once(world, job_id)
     assert later.timestamp() <= root_at(world) < later.timestamp() + 1
@@ -158,6 +183,7 @@ def test_an_edit_replaces_the_post_and_keeps_its_time(world: World) -> None:
     assert old
     found = world.client.edit(job_id, THREAD)
     assert (found.revision, len(found.segments), found.scheduled_at) == (2, 3, due)
+    assert (found.events[-1].run, found.events[-1].data["revision"]) == (found.run, 2)
     world.run()
     is_published_once(world, job_id)
     assert texts(world) == ["First.", "Second.", "Third."]

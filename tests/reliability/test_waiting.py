@@ -7,11 +7,14 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from sqlalchemy.orm import Session
 
 from tests.reliability.doubt import HOUR, LOST, THREAD, enqueue, is_published_once, job, texts
 from tests.reliability.virtual_world import ACCESS_TOKEN, World
 from tests.reliability.waits import THROTTLE, USER, add_other, calls, picture, refused
 from threadsworker.errors import NotPossible
+from threadsworker.sandbox.request import Request
+from threadsworker.steps.quota import figures
 from threadsworker.store import accounts, standing
 from threadsworker.store.database import clock
 
@@ -90,6 +93,21 @@ def test_a_publish_that_met_a_throttle_is_settled_after_the_pause(world: World) 
     world.run()
     is_published_once(world, job_id)
     assert world.clock.seconds - began >= 60
+
+
+def test_the_longest_pause_that_was_asked_for_counts(world: World) -> None:
+    with world.desk.transaction() as session:
+        account_id, now = accounts.find(session, "main").id, clock(session)
+        dice = world.desk.dice
+        for asked_for in (None, 3600.0, 5.0):
+            ends = standing.cool_down_github(
+                session, account_id, asked_for=asked_for, now=now, dice=dice
+            )
+    assert (ends - now).total_seconds() == 3600
+    account = world.client.account()
+    assert account.github_paused_until == ends
+    add_other(world)
+    assert world.client.account("other").github_paused_until == ends
 
 
 def test_githubs_pause_holds_for_all_who_use_the_token(world: World) -> None:
@@ -192,6 +210,30 @@ def test_nothing_is_published_for_a_paused_account(world: World) -> None:
     assert job(world, mine).state == "published"
 
 
+def test_a_pause_stops_a_publish_that_is_about_to_be_authorised(world: World) -> None:
+    def pause(_: Request) -> None:
+        world.client.pause_account()
+
+    job_id = enqueue(world, "one")
+    world.run(until=lambda: bool(world.messages) and world.messages[0].name == "publish")
+    world.sandbox.plan_fault(
+        {"match": {"method": "GET", "path_regex": r"/v1.0/\d+$"}}, on_hit=pause
+    )
+    world.run(until=lambda: job(world, job_id).reason == "paused")
+    assert texts(world) == []
+    world.client.resume_account()
+    world.run()
+    assert texts(world) == ["one"]
+
+
+def test_an_account_is_removed_with_what_was_known_of_its_quota(world: World) -> None:
+    add_other(world)
+    with world.desk.reading() as session:
+        account_id = accounts.find(session, "other").id
+    assert figures(world.desk, account_id).told_at is not None
+    world.client.remove_account("other")
+
+
 # Fairness, pace and the end of patience
 
 
@@ -206,6 +248,17 @@ def test_an_account_with_many_posts_does_not_delay_anothers_single_one(world: Wo
         "SELECT count(*) FROM job WHERE overdue_at IS NOT NULL OR lease_until IS NOT NULL"
     )
     assert at_work[0][0] <= 2 * world.settings.account_concurrency
+
+
+def test_posts_of_a_callers_transaction_are_begun_as_far_as_there_is_room(world: World) -> None:
+    with Session(world.desk.engine) as session:
+        for n in range(30):
+            world.client.enqueue(f"post {n}", session=session)
+        session.commit()
+    (begun,) = world.rows("SELECT count(*) FROM job WHERE run > 1")
+    assert begun[0] == world.settings.account_concurrency
+    world.run()
+    assert len(texts(world)) == 30
 
 
 def test_posts_that_take_very_long_do_not_keep_the_others_waiting(world: World) -> None:

@@ -29,9 +29,12 @@ from threadsworker.client.schedules import Schedules
 from threadsworker.errors import InvalidPost, Problem
 from threadsworker.plan import as_post
 from threadsworker.post import Post, Segment
-from threadsworker.store import decisions, jobs, runs, submission
+from threadsworker.store import accounts, decisions, jobs, runs, submission
 from threadsworker.store.database import clock
 from threadsworker.store.tables import JobRow
+
+#: Under this a caller's session keeps the names of accounts with jobs to begin.
+_TO_RING = "threadsworker.accounts"
 
 
 class Client(Schedules):
@@ -198,16 +201,16 @@ class Client(Schedules):
         inspected, planned = self._checked(post, account=account, also=[])
         self._spool_all(inspected)
         terms = self._terms(post, at=None, timezone=None, problems=[])
-        self._write(
-            lambda session: decisions.edit(
-                session,
-                job_id,
-                planned,
-                reply_to=post.reply_to,
-                terms=terms,
-                now=clock(session),
-            )
-        )
+
+        def replace(session: Session) -> None:
+            now = clock(session)
+            decisions.edit(session, job_id, planned, reply_to=post.reply_to, terms=terms, now=now)
+
+        try:
+            self._write(replace)
+        except IntegrityError:
+            # A worker has just stored a container of what is to go.
+            self._write(replace)
         return self.get(job_id)
 
     def _submit(
@@ -242,7 +245,30 @@ class Client(Schedules):
             job, rings = self._submit(session, order, at_once=False)
             session.commit()
         if rings:
-            event.listen(
-                outer, "after_commit", lambda _: self._ring(job.id, run=1, index=0), once=True
-            )
+            waiting: set[str] = outer.info.setdefault(_TO_RING, set())
+            if not waiting:
+                event.listen(outer, "after_commit", self._begin_waiting, once=True)
+            waiting.add(job.account)
         return job
+
+    def _begin_waiting(self, outer: AnySession) -> None:
+        """What its owner has just committed is begun, as far as the accounts have room."""
+        names: set[str] = outer.info.pop(_TO_RING, set())
+
+        def begin(session: Session) -> list[runs.Start]:
+            return [
+                start
+                for name in sorted(names)
+                for start in runs.dispatch(
+                    session,
+                    silence=self.settings.lease,
+                    now=clock(session),
+                    limit=self.settings.account_concurrency,
+                    concurrency=self.settings.account_concurrency,
+                    account_id=accounts.find(session, name).id,
+                    busy=True,
+                )
+            ]
+
+        for start in self._write(begin):
+            self._ring(start.job_id, run=start.run, index=start.index)

@@ -74,8 +74,7 @@ def observe(desk: Desk, claim: Claim, api: ThreadsApi, container: ContainerRow) 
         return Wait(
             delay=polling_gap(container.kind, age=age),
             reason=WaitReason.PROCESSING,
-            # What takes very long gives its place to another job of the account meanwhile.
-            rewind=age > desk.settings.max_countdown,
+            rewind=takes_long(desk, age),
         )
     words = status.error_message or status.status
     if words in DEFECTS:
@@ -151,7 +150,7 @@ def unknown(desk: Desk, *, since: datetime) -> Outcome:
     with desk.reading() as session:
         age = clock(session) - since
     if age < NOT_FOUND_FOR:
-        return Wait(delay=patience(age), reason=WaitReason.IN_DOUBT)
+        return Wait(delay=patience(age), reason=WaitReason.IN_DOUBT, rewind=takes_long(desk, age))
     return Review(
         Trouble(
             code="in_doubt_not_found",
@@ -160,6 +159,15 @@ def unknown(desk: Desk, *, since: datetime) -> Outcome:
         ),
         recheck=RECHECK,
     )
+
+
+def takes_long(desk: Desk, age: timedelta) -> bool:
+    """
+    Whether what a job waits for since `age` is to be a parked row by now.
+
+    So it gives its place to another job of the account.
+    """
+    return age > desk.settings.max_countdown
 
 
 def patience(age: timedelta) -> timedelta:

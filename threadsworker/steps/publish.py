@@ -235,6 +235,9 @@ def _write_attempt(session: Session, claim: Claim, work: Work, attempt_id: str) 
     now = clock(session)
     jobs.check(session, claim, now=now)
     accounts.lock(session, claim.account_id)
+    if (hold := standing.hold(session, claim.account_id, now=now)) is not None:
+        # Since the step began a person, or Meta in another step, has asked for a pause.
+        return Wait(hold.rest, hold.reason, rewind=True)
     if segments.has_twin_in_flight(session, work.row.id, account_id=claim.account_id):
         return Wait(delay=_twin_gap(work, now=now), reason=WaitReason.IN_DOUBT)
     if (full_until := quota_full_until(session, claim, work.quota, now=now)) is not None:

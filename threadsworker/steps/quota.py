@@ -69,6 +69,9 @@ def refresh(desk: Desk, api: ThreadsApi, account_id: str) -> timedelta:
 
     When Meta cannot say, our own rows have to do: a publish that its quota forbids is refused.
     """
+    with desk.reading() as session:
+        # What is used from now on may not be in the answer.
+        asked_at = clock(session)
     try:
         found = _asked(api)
     except (Unavailable, NoAnswer, NotReady, RequestRefused) as error:
@@ -76,7 +79,7 @@ def refresh(desk: Desk, api: ThreadsApi, account_id: str) -> timedelta:
         return timedelta(0)
     with desk.transaction() as session:
         accounts.lock(session, account_id)
-        quota.tell(session, account_id, _told(found), now=clock(session))
+        quota.tell(session, account_id, _told(found), now=asked_at)
     return timedelta(0)
 
 
@@ -181,12 +184,13 @@ def full_until(session: Session, claim: Claim, kind: Kind, *, now: datetime) -> 
     aside no longer.
     """
     asks, _ = quota.policy(session, claim.job_id)
-    if not asks:
-        return None
     window = quota.window(session, claim.account_id, kind, now=now, without=claim.job_id)
+    is_known = window.told_at is not None and now - window.told_at <= FRESH
+    if not asks and not (is_known and window.told >= window.total):
+        return None
     if window.used(now) < window.total:
         return None
     # Room is looked for from the start, with Meta's figures of then.
     quota.release(session, claim)
-    is_old = window.told_at is not None and now - window.told_at > FRESH
+    is_old = window.told_at is not None and not is_known
     return now if is_old else window.opens_at(1, now)

@@ -29,7 +29,7 @@ from threadsworker.job import (
 )
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.matching import look_alikes
-from threadsworker.steps.observe import LOOK, bury, patience, unknown
+from threadsworker.steps.observe import LOOK, bury, patience, takes_long, unknown
 from threadsworker.steps.troubles import lag
 from threadsworker.steps.work import Work, record_live
 from threadsworker.store import containers, jobs, segments
@@ -90,10 +90,16 @@ def settle(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
             return _error_after_publish(desk, claim, api, work, since=first_sent)
         case StatusCode.FINISHED | StatusCode.ERROR:
             gap = min(quiet_until - now, polling_gap("video", age=now - last_sent))
-            return Wait(delay=gap, reason=_refused_for(work.attempts[-1:]))
+            return Wait(
+                delay=gap,
+                reason=_refused_for(work.attempts[-1:]),
+                rewind=takes_long(desk, now - last_sent),
+            )
         case _:
             gap = polling_gap("video", age=now - last_sent)
-            return Wait(delay=gap, reason=WaitReason.IN_DOUBT)
+            return Wait(
+                delay=gap, reason=WaitReason.IN_DOUBT, rewind=takes_long(desk, now - last_sent)
+            )
 
 
 def _refused_for(last: Sequence[AttemptRow]) -> WaitReason:
@@ -113,7 +119,7 @@ def _did_not_happen(desk: Desk, claim: Claim, work: Work, *, age: timedelta) -> 
     """The quiet period is over and the container still reads FINISHED: it may be sent again."""
     if desk.settings.republish_same_container == "never":
         # PUBLISHED or EXPIRED will tell, within a day.
-        return Wait(delay=patience(age), reason=WaitReason.IN_DOUBT)
+        return Wait(delay=patience(age), reason=WaitReason.IN_DOUBT, rewind=takes_long(desk, age))
     sends = _sends_in_doubt(work.attempts)
     if sends >= MOST_ATTEMPTS:
         return Review(

@@ -59,6 +59,9 @@ _ALWAYS_PARKED = frozenset(
     }
 )
 
+#: Reasons that a person ends, and with them the wait.
+_HOLDS = frozenset({WaitReason.NEEDS_RECONNECT, WaitReason.PAUSED})
+
 
 @dataclass(frozen=True)
 class Go:
@@ -180,6 +183,9 @@ def _wait(desk: Desk, session: Session, claim: Claim, wait: Wait, *, now: dateti
         jobs.note_trouble(session, claim, wait.trouble)
         _record(session, claim, "waiting", wait.trouble, now=now, reason=wait.reason)
         until = _account_waits(desk, session, claim, wait, now=now) or until
+    elif wait.reason in _HOLDS and standing.hold(session, claim.account_id, now=now) is None:
+        # It ended while this step was about to wait for its end.
+        until = now
     parked = wait.rewind or wait.reason in _ALWAYS_PARKED or _too_long(desk, until - now)
     tries = claim.tries if wait.reason in _ALWAYS_PARKED else 0
     jobs.wait(

@@ -35,8 +35,10 @@ def dispatch_due(desk: Desk, *, backlog: int = 0) -> Iterator[Start]:
     `backlog` is how many messages wait for a worker. Jobs that are too late are missed instead.
     """
     _note_silence(desk)
-    with desk.transaction() as session:
-        runs.miss(session, now=clock(session), limit=BATCH)
+    for _ in range(BATCHES):
+        with desk.transaction() as session:
+            if runs.miss(session, now=clock(session), limit=BATCH) < BATCH:
+                break
     for _ in range(BATCHES):
         started = _dispatch(desk, busy=backlog > FEW)
         yield from started

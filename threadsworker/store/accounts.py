@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import SecretStr
-from sqlalchemy import exists, or_
+from sqlalchemy import exists, func, or_
 from sqlmodel import Session, col, delete, select, update
 
 from threadsworker import report
@@ -17,7 +17,7 @@ from threadsworker.errors import NotFound, NotPossible
 from threadsworker.job import WaitReason
 from threadsworker.store import standing
 from threadsworker.store.standing import AccountStatus, Hold
-from threadsworker.store.tables import AccountRow, JobRow, ScheduleRow
+from threadsworker.store.tables import AccountRow, JobRow, PublishingLimitRow, ScheduleRow
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,12 @@ def put(
     if github_token is not None:
         row.github_token = cipher.encrypt(github_token, bound_to=row.id)
         row.github_token_id = _token_id(github_token)
-        row.github_paused_until = None
         row.github_throttles = 0
+        # GitHub may have asked others for a pause who have the same token.
+        others = select(func.max(col(AccountRow.github_paused_until))).where(
+            AccountRow.github_token_id == row.github_token_id, AccountRow.id != row.id
+        )
+        row.github_paused_until = session.exec(others).one()
     row.status = AccountStatus.ACTIVE
     row.disconnected_at = None
     session.add(row)
@@ -153,6 +157,7 @@ def remove(session: Session, name: str) -> None:
         raise NotPossible(
             f"account {name!r} has schedules; remove them first", code="account.has_schedules"
         )
+    session.exec(delete(PublishingLimitRow).where(col(PublishingLimitRow.account_id) == row.id))
     session.exec(delete(AccountRow).where(col(AccountRow.id) == row.id))
 
 

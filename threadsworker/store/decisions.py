@@ -97,9 +97,10 @@ def reschedule(session: Session, job_id: str, terms: Terms, *, now: datetime) ->
         There is no such job; part of it is live or may be (`job.begun`), or it has ended.
     """
     row = _unsent(session, job_id)
+    run = row.run + 1
     _begin_anew(session, row, terms, now=now, **_moments(terms))
     at = terms.when.at.isoformat() if terms.when else None
-    events.record(session, job_id, "rescheduled", now=now, run=row.run + 1, at=at)
+    events.record(session, job_id, "rescheduled", now=now, run=run, at=at)
 
 
 def _moments(terms: Terms) -> dict[str, Any]:
@@ -132,8 +133,10 @@ def edit(
     row = _unsent(session, job_id)
     _forget_segments(session, job_id)
     submission.add_segments(session, job_id, planned)
+    ended = row.state in _ENDED
+    run, revision = row.run + (not ended), row.revision + 1
     content = {
-        "revision": row.revision + 1,
+        "revision": revision,
         "content_hash": submission.content_hash(planned, reply_to=reply_to),
         "reply_to": reply_to,
         "pace": terms.pace,
@@ -141,7 +144,7 @@ def edit(
         "check_quota": terms.check_quota,
         "wait_on_quota": terms.wait_on_quota,
     }
-    if row.state in _ENDED:
+    if ended:
         session.exec(update(JobRow).where(col(JobRow.id) == job_id).values(**content))
     else:
         _begin_anew(session, row, terms, now=now, **content)
@@ -150,8 +153,8 @@ def edit(
         job_id,
         "edited",
         now=now,
-        run=row.run,
-        revision=row.revision + 1,
+        run=run,
+        revision=revision,
         segments=len(planned),
     )
 

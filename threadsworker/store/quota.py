@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import ColumnElement, and_, case, func, not_, or_, true
+from sqlalchemy import ColumnElement, and_, case, func, or_, true
 from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -89,17 +89,25 @@ def window(
     """
     row = session.get(PublishingLimitRow, (account_id, kind))
     length = timedelta(seconds=row.duration) if row else DAY
+    # A container is one post, however often it is sent.
+    one_post = func.coalesce(col(AttemptRow.container_id), -col(QuotaUseRow.id))
     uses = (
-        select(QuotaUseRow.at)
+        select(func.max(col(QuotaUseRow.at)))
         .outerjoin(AttemptRow, col(AttemptRow.id) == col(QuotaUseRow.attempt_id))
         .where(
             QuotaUseRow.account_id == account_id,
             QuotaUseRow.kind == kind,
             QuotaUseRow.at > now - length,
             or_(col(AttemptRow.id).is_(None), col(AttemptRow.state).not_in(list(HARMLESS))),
-            not_(col(QuotaUseRow.attempt_id).in_(_to_repeat(without))) if without else true(),
+            or_(
+                col(QuotaUseRow.attempt_id).is_(None),
+                col(QuotaUseRow.attempt_id).not_in(_to_repeat(without)),
+            )
+            if without
+            else true(),
         )
-        .order_by(col(QuotaUseRow.at))
+        .group_by(one_post)
+        .order_by(func.max(col(QuotaUseRow.at)))
     )
     return Window(
         total=row.total if row else TOTALS[kind],

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, or_
+from sqlalchemy import ColumnElement, and_, case, exists, func, not_, or_
 from sqlmodel import Session, col, select, update
 
-from threadsworker.job import JobState, SegmentState
+from threadsworker.job import HARMLESS, LIVE, JobState, SegmentState
 from threadsworker.store import events, segments
 from threadsworker.store.jobs import under_way
-from threadsworker.store.tables import JobRow, SegmentRow
+from threadsworker.store.tables import AttemptRow, JobRow, SegmentRow
 
 #: States from which a person starts a job again.
 STOPPED = (JobState.FAILED, JobState.MISSED, JobState.NEEDS_REVIEW)
@@ -58,13 +58,33 @@ def dispatch(
     does not delay another's only one. `account_id`: of this account alone.
     """
     states = [JobState.SCHEDULED, JobState.WAITING, JobState.QUEUED, JobState.NEEDS_REVIEW]
-    due = _due(states, silence=silence, now=now, busy=busy)
-    if account_id is not None:
+    due = and_(
+        _due(states, silence=silence, now=now, busy=busy),
+        # These are for `miss`.
+        not_(_is_too_late(now)),
+    )
+    if account_id is None:
+        chosen = _fair(due, concurrency)
+    else:
         due = and_(due, col(JobRow.account_id) == account_id)
+        free = room(session, account_id, concurrency=concurrency, but=due)
+        # What is due first, as far as there is room, and whatever is prepared.
+        first = select(JobRow.id).where(due).order_by(col(JobRow.wake_at)).limit(free)
+        chosen = or_(col(JobRow.id).in_(first), _is_prepared())
+    return _restart(session, and_(due, chosen), due, "dispatched", silence, now, limit)
+
+
+def _fair(due: ColumnElement[bool], concurrency: int) -> ColumnElement[bool]:
+    """Jobs that are due, as far as their accounts have room; and whatever is prepared."""
     place = func.row_number().over(
         partition_by=col(JobRow.account_id), order_by=(col(JobRow.wake_at), col(JobRow.id))
     )
-    ranked = select(JobRow.id, JobRow.account_id, place.label("place")).where(due).cte("ranked")
+    prepared = case((_is_prepared(), 1), else_=0).label("prepared")
+    ranked = (
+        select(JobRow.id, JobRow.account_id, place.label("place"), prepared)
+        .where(due)
+        .cte("ranked")
+    )
     at_work = (
         select(JobRow.account_id, func.count().label("chains"))
         .where(is_under_way(), not_(due))
@@ -74,11 +94,23 @@ def dispatch(
     chosen = (
         select(ranked.c.id)
         .outerjoin(at_work, at_work.c.account_id == ranked.c.account_id)
-        .where(ranked.c.place + func.coalesce(at_work.c.chains, 0) <= concurrency)
+        .where(
+            or_(
+                ranked.c.place + func.coalesce(at_work.c.chains, 0) <= concurrency,
+                ranked.c.prepared == 1,
+            )
+        )
     )
-    return _restart(
-        session, and_(due, col(JobRow.id).in_(chosen)), due, "dispatched", silence, now, limit
-    )
+    return col(JobRow.id).in_(chosen)
+
+
+def _is_prepared() -> ColumnElement[bool]:
+    """
+    Whether a job only waits for its second: it takes one look and one publish.
+
+    Others of its account must not make it late.
+    """
+    return and_(col(JobRow.state) == JobState.SCHEDULED, col(JobRow.epoch) > 0)
 
 
 def rescue(
@@ -116,9 +148,21 @@ def has_room(session: Session, account_id: str, *, concurrency: int) -> bool:
     return room(session, account_id, concurrency=concurrency) > 0
 
 
-def room(session: Session, account_id: str, *, concurrency: int) -> int:
-    """How many more chains of the account may begin, as far as can be seen."""
+def room(
+    session: Session,
+    account_id: str,
+    *,
+    concurrency: int,
+    but: ColumnElement[bool] | None = None,
+) -> int:
+    """
+    How many more chains of the account may begin, as far as can be seen.
+
+    `but`: jobs that do not count, since they are due again.
+    """
     found = select(func.count()).where(col(JobRow.account_id) == account_id, is_under_way())
+    if but is not None:
+        found = found.where(not_(but))
     return max(0, concurrency - session.exec(found).one())
 
 
@@ -128,20 +172,7 @@ def miss(session: Session, *, now: datetime, limit: int) -> int:
 
     Only while nothing of it is live, nor may be.
     """
-    out = [
-        SegmentState.PUBLISHING,
-        SegmentState.IN_DOUBT,
-        SegmentState.PUBLISHED,
-        SegmentState.VERIFIED,
-    ]
-    begun = exists().where(col(SegmentRow.job_id) == col(JobRow.id), col(SegmentRow.state).in_(out))
-    states = [JobState.SCHEDULED, JobState.QUEUED, JobState.WAITING]
-    late = and_(
-        col(JobRow.state).in_(states),
-        col(JobRow.wake_at) <= now,
-        col(JobRow.missed_at) <= now,
-        not_(begun),
-    )
+    late = and_(col(JobRow.wake_at) <= now, _is_too_late(now))
     chosen = (
         select(JobRow.id).where(late).limit(limit).with_for_update(skip_locked=True).cte("chosen")
     )
@@ -165,6 +196,24 @@ def miss(session: Session, *, now: datetime, limit: int) -> int:
     for job_id, run in missed:
         events.record(session, job_id, "missed", now=now, run=run)
     return len(missed)
+
+
+def _is_too_late(now: datetime) -> ColumnElement[bool]:
+    """Whether a job was to begin by now, and nothing of it is live, or may be."""
+    out = [*LIVE, SegmentState.PUBLISHING, SegmentState.IN_DOUBT]
+    of_job = col(SegmentRow.job_id) == col(JobRow.id)
+    live = exists().where(of_job, col(SegmentRow.state).in_(out))
+    sent = exists().where(
+        of_job,
+        col(AttemptRow.segment_id) == col(SegmentRow.id),
+        col(AttemptRow.state).not_in(list(HARMLESS)),
+    )
+    late = and_(
+        col(JobRow.state).in_([JobState.SCHEDULED, JobState.QUEUED, JobState.WAITING]),
+        col(JobRow.missed_at).is_not(None),
+        col(JobRow.missed_at) <= now,
+    )
+    return and_(late, not_(live), not_(sent))
 
 
 def _due(

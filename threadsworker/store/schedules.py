@@ -315,7 +315,8 @@ def _withdraw(session: Session, row: ScheduleRow, *, now: datetime) -> int:
 def _is_to_come(schedule_id: str, *, now: datetime) -> ColumnElement[bool]:
     return and_(
         col(JobRow.schedule_id) == schedule_id,
-        col(JobRow.occurrence) > now,
+        # Later than its occurrence by the jitter.
+        col(JobRow.scheduled_at) > now,
         col(JobRow.state).not_in(list(RESTING)),
     )
 

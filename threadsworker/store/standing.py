@@ -11,6 +11,7 @@ from enum import StrEnum
 from random import Random
 from typing import Any
 
+from sqlalchemy import or_
 from sqlmodel import Session, col, select, update
 
 from threadsworker.job import RECONNECT_CHECK, JobState, WaitReason
@@ -46,6 +47,12 @@ def hold_of(row: AccountRow, *, now: datetime) -> Hold | None:
         return Hold(WaitReason.NEEDS_RECONNECT, rest) if rest else None
     rest = rest_until(row.paused_until, now)
     return Hold(WaitReason.THROTTLED, rest) if rest else None
+
+
+def hold(session: Session, account_id: str, *, now: datetime) -> Hold | None:
+    """The same, as the account's row says at this moment."""
+    found = select(AccountRow).where(AccountRow.id == account_id)
+    return hold_of(session.exec(found.execution_options(populate_existing=True)).one(), now=now)
 
 
 def rest_until(moment: datetime | None, now: datetime) -> timedelta:
@@ -132,9 +139,11 @@ def cool_down_github(
 ) -> datetime:
     """Ask nothing of GitHub with the account's token for a while, whoever has it."""
     token_id = select(AccountRow.github_token_id).where(AccountRow.id == account_id)
+    same = col(AccountRow.github_token_id) == token_id.scalar_subquery()
     return _cool_down(
         session,
-        [col(AccountRow.github_token_id) == token_id.scalar_subquery()],
+        # An account of before tokens had digests is on its own.
+        [or_(col(AccountRow.id) == account_id, same)],
         (AccountRow.github_paused_until, AccountRow.github_throttles),
         asked_for,
         now,
@@ -152,12 +161,17 @@ def _cool_down(
 ) -> datetime:
     until, throttles = columns
     found = session.exec(
-        select(until, throttles).where(*whose).order_by(col(AccountRow.id)).with_for_update()
+        select(until, throttles)
+        .where(*whose)
+        .order_by(col(AccountRow.id))
+        .with_for_update(key_share=True)
     ).all()
     present = [moment for moment, _ in found if moment is not None and moment > now]
     if present:
-        latest: datetime = max(present)
-        return latest
+        # One pause, told to several at once: as long as the longest that was asked for.
+        ends: datetime = max(*present, now + timedelta(seconds=asked_for or 0.0))
+        session.exec(update(AccountRow).where(*whose).values({until: ends}))
+        return ends
     times = max((count for _, count in found), default=0)
     ends = now + pause_of(times, asked_for=asked_for, dice=dice)
     session.exec(update(AccountRow).where(*whose).values({until: ends, throttles: times + 1}))
