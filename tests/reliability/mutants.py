@@ -140,7 +140,8 @@ MUTANTS = [
         "threadsworker/steps/take.py",
         "    return delay > desk.settings.max_countdown\n",
         "    return delay > desk.settings.max_countdown * 1000\n",
-        DOUBT + "a_container_that_meta_no_longer_knows_is_no_proof_of_anything",
+        "tests/reliability/test_scheduling.py::"
+        "test_a_scheduled_post_is_prepared_ahead_and_published_on_the_second",
     ),
     Mutant(
         "no quiet period",
