@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
+
+from kombu.exceptions import OperationalError as KombuError
+from sqlalchemy.exc import SQLAlchemyError
 
 from tasks.app import app, desk
 from tasks.upkeep import ring
@@ -17,6 +21,8 @@ from threadsworker.steps.reply_chain import reply_chain as reply_chain_step
 from threadsworker.steps.take import Again, Broken, Go, Next, Stop, take
 from threadsworker.steps.upkeep import dispatch_next
 from threadsworker.steps.upload import upload as upload_step
+
+logger = logging.getLogger(__name__)
 
 
 class ChainFailed(Exception):
@@ -93,4 +99,8 @@ def _follow(task: Any, following: Next, job_id: str, run: int) -> bool:
 
 def _next_of_account(job_id: str) -> None:
     """This job makes room: begin what waits for it, and do not leave it to beat."""
-    ring(dispatch_next(desk, job_id))
+    try:
+        ring(dispatch_next(desk, job_id))
+    except (SQLAlchemyError, KombuError, OSError):
+        # This job is done all the same; beat comes by.
+        logger.warning("After job %s: what waits for its place is left to beat", job_id)

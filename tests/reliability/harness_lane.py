@@ -35,6 +35,7 @@ from threadsworker.steps import sweep, upkeep
 from threadsworker.steps.desk import Desk
 from threadsworker.store import accounts, schema
 from threadsworker.store.database import clock
+from threadsworker.store.tables import METADATA
 
 ACCOUNT = "main"
 ACCESS_TOKEN = "sandbox-access-token-5b0e2d91"
@@ -122,7 +123,7 @@ class Lane:
         self.broker.flushdb()
         self.sandbox.reset()
         self.sandbox.plan_fault(_EVERY_CONTAINER, on_hit=self._await_downloads)
-        tables = "job, segment, media, container, attempt, quota_use, staged, event, worker"
+        tables = ", ".join(f'"{name}"' for name in METADATA.tables if name != "account")
         self._watcher.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
         for log in self.directory.glob("*.log"):
             log.unlink()

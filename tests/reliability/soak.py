@@ -233,9 +233,8 @@ def soak(
         )
         for problem in [*chaos.troubles, *authors.surprises, *_deaf(on)]:
             verdict.add("deaf workers" if "listens" in problem else "surprises", problem)
-        # Celery's own pool has been seen to hang after many kills. What such a worker held is
-        # taken from it, so that is told, and breaks no promise.
-        stubborn = on.fleet.stop()
+        for name in on.fleet.stop():
+            verdict.add("surprises", f"{name} did not end when it was asked to")
         secrets = [GITHUB_TOKEN, *(one.token for one in owners(seed))]
         judge_secrets(verdict, secrets, logs=on.fleet.logs(), audit=on.audit)
         if any(entry["token_in_query"] for entry in on.sandbox.ledger):
@@ -246,7 +245,6 @@ def soak(
             answers=answers,
             deeds=chaos.deeds,
             endings=on.fleet.endings,
-            stubborn=stubborn,
             refusals=authors.refusals,
             chaos_seconds=chaos_lasted,
             seconds=monotonic() - began,

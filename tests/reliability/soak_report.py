@@ -29,8 +29,6 @@ class Figures:
     answers: Answers
     deeds: Sequence[Deed]
     endings: Sequence[Ending]
-    #: Who did not end when it was asked to, after the chaos.
-    stubborn: Sequence[str]
     #: Enqueues that failed because PostgreSQL was away, and were repeated.
     refusals: int
     chaos_seconds: float
@@ -57,7 +55,6 @@ def report(figures: Figures, verdict: Verdict, sandbox: Sandbox, audit: Audit) -
         "ended_on_their_own": dict(
             Counter(f"{one.name.split('-')[0]} with {one.code}" for one in figures.endings)
         ),
-        "did_not_end_when_asked": len(figures.stubborn),
         "enqueues_repeated": figures.refusals,
         "publish_calls": figures.answers.counts(),
         "late_sends": verdict.late_sends,

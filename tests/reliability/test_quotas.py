@@ -97,6 +97,15 @@ def test_a_container_is_one_post_however_often_it_was_sent(world: World) -> None
         assert quota.window(session, account_id, "post", now=now).used(now) == 1
 
 
+def test_a_quota_that_is_refused_again_and_again_asks_nobody(world: World) -> None:
+    """However often Meta says so, that is no doubt that a person has to settle."""
+    world.sandbox.plan_fault(refused("/threads_publish$", CAP, times=6))
+    job_id = enqueue(world)
+    world.run()
+    is_published_once(world, job_id)
+    assert "needs_review" not in {event.what for event in job(world, job_id).events}
+
+
 def test_what_others_use_meanwhile_stops_a_thread_before_meta_does(world: World) -> None:
     """Meta refuses for a quota that it said was free: from then on it counts as full."""
     world.sandbox.plan_fault(refused("/threads_publish$", CAP))

@@ -11,7 +11,7 @@ from time import monotonic
 import psycopg
 import pytest
 
-from tests.acceptance.installation import Installation, installation
+from tests.acceptance.installation import USER_ID, Installation, installation
 from tests.services import PostgresServer, RedisServer, eventually
 from threadsworker.sandbox import Sandbox, SandboxOptions
 
@@ -36,8 +36,6 @@ def installed(
             "THREADSWORKER_BROKER_URL": redis.url,
             "THREADSWORKER_DATABASE_URL": database,
             "THREADSWORKER_DISPATCH_EVERY": "5",
-            # So that they all are.
-            "THREADSWORKER_ACCOUNT_CONCURRENCY": str(JOBS),
         }
         with installation(tmp_path, sandbox, settings) as installed:
             yield installed
@@ -53,7 +51,10 @@ def test_after_kill_9_every_job_is_taken_up_again_within_seconds(installed: Inst
     # Given jobs that a worker waits with: it holds the messages, and nothing else knows of them
     with installed.client() as client:
         for number in range(JOBS):
-            client.enqueue(f"patience {number}")
+            # As many of each account as may be at work.
+            name = f"account-{number // client.settings.account_concurrency}"
+            client.add_account(name, user_id=USER_ID, access_token=f"sandbox-{name}")
+            client.enqueue(f"patience {number}", account=name)
     eventually(lambda: all(epoch > 2 for epoch in rows(installed, "epoch").values()), timeout=60)
 
     # When it is killed, with its children

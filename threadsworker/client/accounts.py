@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from pydantic import SecretStr
@@ -131,14 +132,7 @@ class Accounts(Base):
             There is no such account; it is paused already (`account.paused`).
         """
 
-        def pause(session: Session) -> report.Account:
-            row = self._account(session, name)
-            if not standing.pause(session, row.id, now=clock(session)):
-                raise NotPossible(f"account {name!r} is paused already", code="account.paused")
-            session.refresh(row)
-            return accounts.describe(row)
-
-        return self._write(pause)
+        return self._stand(name, standing.pause, "is paused already", "account.paused")
 
     def resume_account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
         """
@@ -150,14 +144,19 @@ class Accounts(Base):
             There is no such account; it is not paused (`account.not_paused`).
         """
 
-        def resume(session: Session) -> report.Account:
+        return self._stand(name, standing.resume, "is not paused", "account.not_paused")
+
+    def _stand(
+        self, name: str, change: Callable[..., bool], refusal: str, code: str
+    ) -> report.Account:
+        def write(session: Session) -> report.Account:
             row = self._account(session, name)
-            if not standing.resume(session, row.id, now=clock(session)):
-                raise NotPossible(f"account {name!r} is not paused", code="account.not_paused")
+            if not change(session, row.id, now=clock(session)):
+                raise NotPossible(f"account {name!r} {refusal}", code=code)
             session.refresh(row)
             return accounts.describe(row)
 
-        return self._write(resume)
+        return self._write(write)
 
     def _account(self, session: Session, name: str) -> AccountRow:
         """The account's row; `main` is made or updated from the environment, if it says so."""

@@ -21,7 +21,7 @@ from threadsworker.job import (
 )
 from threadsworker.post import MediaItem, MediaKind
 from threadsworker.steps.desk import Desk
-from threadsworker.steps.observe import OLDEST_CONTAINER, bury, observe
+from threadsworker.steps.observe import OLDEST_CONTAINER, observe
 from threadsworker.steps.troubles import is_final, lag, trouble_of
 from threadsworker.steps.work import Work, load_from
 from threadsworker.store import containers, jobs, segments
@@ -111,10 +111,9 @@ def _await_items(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outco
     ]
     with desk.reading() as session:
         oldest = clock(session) - OLDEST_CONTAINER
-    for container in work.containers.values():
-        if container.item > 0 and container.created_at < oldest:
-            # It would die in the hands of the carousel.
-            return bury(desk, claim, container, death=TOO_OLD)
+    if any(one.item > 0 and one.created_at < oldest for one in work.containers.values()):
+        # They would die in the hands of the carousel.
+        return _items_anew(desk, claim, work, death=TOO_OLD)
     outcomes = _all_at_once(lambda container: observe(desk, claim, api, container), pending)
     worst = [outcome for outcome in outcomes if not isinstance(outcome, Done)]
     for outcome in worst:
@@ -141,11 +140,7 @@ def _not_known_yet(desk: Desk, claim: Claim, work: Work, error: NotReady) -> Out
     if pause is not None:
         return Wait(delay=pause, reason=WaitReason.PROCESSING, counts=True)
     if about_items:
-        with desk.transaction() as session:
-            for container in work.containers.values():
-                assert container.id is not None
-                containers.bury(session, claim, container.id, death="not_usable")
-        return Wait(delay=timedelta(0), reason=WaitReason.PROCESSING, rewind=True)
+        return _items_anew(desk, claim, work, death="not_usable")
     trouble = trouble_of(error)
     if work.row.index == 0:
         return Failed(trouble)
@@ -157,6 +152,15 @@ def _not_known_yet(desk: Desk, claim: Claim, work: Work, error: NotReady) -> Out
             advice="Look whether the post was deleted; the rest cannot be hung under it.",
         )
     )
+
+
+def _items_anew(desk: Desk, claim: Claim, work: Work, *, death: str) -> Outcome:
+    """Give all carousel items of the segment up, and begin again."""
+    with desk.transaction() as session:
+        for container in work.containers.values():
+            assert container.id is not None
+            containers.bury(session, claim, container.id, death=death)
+    return Wait(delay=timedelta(0), reason=WaitReason.PROCESSING, rewind=True)
 
 
 def _pause(desk: Desk, claim: Claim, work: Work, *, about_items: bool) -> timedelta | None:

@@ -17,7 +17,8 @@ from threadsworker.job import (
 from threadsworker.staging import FileToStage
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.quota import reserve
-from threadsworker.store import jobs, segments, staged
+from threadsworker.store import jobs, segments, staged, standing
+from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
 from threadsworker.store.tables import MediaRow
 
@@ -73,6 +74,8 @@ def upload(desk: Desk, claim: Claim) -> Outcome:
         )
     files = [_file(desk, item) for item in local.values()]
     placed = staging.stage(claim.job_id, files)
+    with desk.transaction() as session:
+        standing.heard_github(session, claim.account_id, now=clock(session))
     names = {file.name: file.url for file in placed}
     _ready(desk, claim, {sha256: names[_name(item)] for sha256, item in local.items()})
     return Done()

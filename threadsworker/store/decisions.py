@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import or_
-from sqlmodel import Session, col, delete, exists, select, update
+from sqlmodel import Session, col, delete, select, update
 
 from threadsworker.errors import NotPossible
-from threadsworker.job import HARMLESS, LIVE, RESTING, JobState, SegmentState
+from threadsworker.job import HARMLESS, RESTING, JobState
 from threadsworker.post import Segment
-from threadsworker.store import events, jobs, submission
+from threadsworker.store import events, jobs, segments, submission
 from threadsworker.store.submission import Terms
 from threadsworker.store.tables import (
     AttemptRow,
@@ -42,9 +42,7 @@ _ENDED = (JobState.FAILED, JobState.MISSED)
 
 
 def cancel(session: Session, job_id: str, *, now: datetime) -> bool:
-    """
-    anything but at rest → cancelled. False if it is at rest.
-    """
+    """anything but at rest → cancelled. False if it is at rest."""
     cancelled = session.exec(
         update(JobRow)
         .where(
@@ -171,28 +169,11 @@ def _unsent(session: Session, job_id: str) -> JobRow:
     if row.state not in CHANGEABLE:
         raise NotPossible(f"job {job_id} is {row.state}", code="job.ended")
     # Another statement than the lock's, so that it sees what was committed meanwhile.
-    if session.exec(select(_has_gone_out(job_id))).one():
+    if session.exec(select(segments.gone_out(job_id))).one():
         raise NotPossible(
             f"job {job_id} has begun: part of it is live, or may be", code="job.begun"
         )
     return row
-
-
-def _has_gone_out(job_id: str) -> Any:
-    """Whether a segment is live, or a publish of it may have happened or still happen."""
-    out = [*LIVE, SegmentState.PUBLISHING, SegmentState.IN_DOUBT]
-    of_segments = select(SegmentRow.id).where(SegmentRow.job_id == job_id)
-    live = exists().where(col(SegmentRow.job_id) == job_id, col(SegmentRow.state).in_(out))
-    in_doubt = exists().where(
-        col(ContainerRow.segment_id).in_(of_segments),
-        col(ContainerRow.live).is_(True),
-        col(AttemptRow.container_id) == col(ContainerRow.id),
-        col(AttemptRow.state).not_in(list(HARMLESS)),
-    )
-    seen = exists().where(
-        col(ContainerRow.segment_id).in_(of_segments), col(ContainerRow.published_at).is_not(None)
-    )
-    return or_(live, in_doubt, seen)
 
 
 def _begin_anew(
@@ -235,13 +216,13 @@ def _forget_segments(session: Session, job_id: str) -> None:
 
     What unanswered sends of dead containers took from the quota counts on.
     """
-    segments = select(SegmentRow.id).where(SegmentRow.job_id == job_id)
-    attempts = select(AttemptRow.id).where(col(AttemptRow.segment_id).in_(segments))
+    of_job = select(SegmentRow.id).where(SegmentRow.job_id == job_id)
+    attempts = select(AttemptRow.id).where(col(AttemptRow.segment_id).in_(of_job))
     harmless = attempts.where(col(AttemptRow.state).in_(list(HARMLESS)))
     session.exec(delete(QuotaUseRow).where(col(QuotaUseRow.attempt_id).in_(harmless)))
     session.exec(
         update(QuotaUseRow).where(col(QuotaUseRow.attempt_id).in_(attempts)).values(attempt_id=None)
     )
     for table in (AttemptRow, ContainerRow, MediaRow):
-        session.exec(delete(table).where(col(table.segment_id).in_(segments)))
+        session.exec(delete(table).where(col(table.segment_id).in_(of_job)))
     session.exec(delete(SegmentRow).where(col(SegmentRow.job_id) == job_id))

@@ -45,8 +45,8 @@ class Claim:
     claims: int
     #: Troubles in a row.
     tries: int
-    #: Of the account when the claim was made: which token it had, and whether Meta or GitHub
-    #: had just asked for a pause.
+    #: Of the account when the claim was made: which token it had, and whether Meta had just
+    #: asked for a pause.
     token_version: int
     throttled: bool
 
@@ -122,7 +122,7 @@ def claim(
             col(JobRow.claims),
             col(JobRow.tries),
             _of_account(AccountRow.token_version),
-            _of_account(AccountRow.throttles + AccountRow.github_throttles),
+            _of_account(AccountRow.throttles),
         )
     ).first()
     if taken is None:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, not_, or_
+from sqlalchemy import ColumnElement, and_, case, func, not_, or_
 from sqlmodel import Session, col, select, update
 
-from threadsworker.job import HARMLESS, LIVE, JobState, SegmentState
+from threadsworker.job import JobState
 from threadsworker.store import events, segments
 from threadsworker.store.jobs import under_way
-from threadsworker.store.tables import AttemptRow, JobRow, SegmentRow
+from threadsworker.store.tables import JobRow
 
 #: States from which a person starts a job again.
 STOPPED = (JobState.FAILED, JobState.MISSED, JobState.NEEDS_REVIEW)
@@ -110,7 +110,7 @@ def _is_prepared() -> ColumnElement[bool]:
 
     Others of its account must not make it late.
     """
-    return and_(col(JobRow.state) == JobState.SCHEDULED, col(JobRow.epoch) > 0)
+    return and_(col(JobRow.state) == JobState.SCHEDULED, segments.is_prepared(JobRow.id))
 
 
 def rescue(
@@ -200,20 +200,12 @@ def miss(session: Session, *, now: datetime, limit: int) -> int:
 
 def _is_too_late(now: datetime) -> ColumnElement[bool]:
     """Whether a job was to begin by now, and nothing of it is live, or may be."""
-    out = [*LIVE, SegmentState.PUBLISHING, SegmentState.IN_DOUBT]
-    of_job = col(SegmentRow.job_id) == col(JobRow.id)
-    live = exists().where(of_job, col(SegmentRow.state).in_(out))
-    sent = exists().where(
-        of_job,
-        col(AttemptRow.segment_id) == col(SegmentRow.id),
-        col(AttemptRow.state).not_in(list(HARMLESS)),
-    )
     late = and_(
         col(JobRow.state).in_([JobState.SCHEDULED, JobState.QUEUED, JobState.WAITING]),
         col(JobRow.missed_at).is_not(None),
         col(JobRow.missed_at) <= now,
     )
-    return and_(late, not_(live), not_(sent))
+    return and_(late, not_(segments.gone_out(JobRow.id)))
 
 
 def _due(

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_
+from sqlalchemy import ColumnElement, and_, exists, func, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select, update
 
-from threadsworker.job import LIVE, RESTING, SEGMENT_MOVES, AttemptState, SegmentState
-from threadsworker.store.tables import AttemptRow, JobRow, MediaRow, SegmentRow
+from threadsworker.job import HARMLESS, LIVE, RESTING, SEGMENT_MOVES, AttemptState, SegmentState
+from threadsworker.store.tables import AttemptRow, ContainerRow, JobRow, MediaRow, SegmentRow
 
 #: States of a segment whose container may have to be given up.
 REBUILD = (
@@ -75,6 +75,36 @@ def next_index(session: Session, job_id: str) -> int | None:
         .limit(1)
     )
     return session.exec(found).first()
+
+
+def gone_out(job_id: str) -> ColumnElement[bool]:
+    """
+    Whether a segment of the job is live, or a publish of it may have happened or still happen.
+
+    `job_id` may be the column of a query around it.
+    """
+    out = [*LIVE, SegmentState.PUBLISHING, SegmentState.IN_DOUBT]
+    of_job = col(SegmentRow.job_id) == job_id
+    of_segment = and_(of_job, col(ContainerRow.segment_id) == col(SegmentRow.id))
+    return or_(
+        exists().where(of_job, col(SegmentRow.state).in_(out)),
+        exists().where(
+            of_segment,
+            col(ContainerRow.live).is_(True),
+            col(AttemptRow.container_id) == col(ContainerRow.id),
+            col(AttemptRow.state).not_in(list(HARMLESS)),
+        ),
+        exists().where(of_segment, col(ContainerRow.published_at).is_not(None)),
+    )
+
+
+def is_prepared(job_id: str) -> ColumnElement[bool]:
+    """Whether the job's root is ready to be published, for a query on jobs."""
+    return exists().where(
+        col(SegmentRow.job_id) == job_id,
+        col(SegmentRow.index) == 0,
+        col(SegmentRow.state) == SegmentState.PUBLISHABLE,
+    )
 
 
 def move(

@@ -11,7 +11,7 @@ from enum import StrEnum
 from random import Random
 from typing import Any
 
-from sqlalchemy import or_
+from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, select, update
 
 from threadsworker.job import RECONNECT_CHECK, JobState, WaitReason
@@ -122,11 +122,12 @@ def cool_down(
     """
     Ask nothing of Meta for the account for a while, longer each time; until when.
 
-    Of several workers that are told so at once the first decides.
+    Several workers that are told so at once begin one pause, as long as the longest that was
+    asked for, in seconds.
     """
     return _cool_down(
         session,
-        [AccountRow.id == account_id],
+        col(AccountRow.id) == account_id,
         (AccountRow.paused_until, AccountRow.throttles),
         asked_for,
         now,
@@ -138,12 +139,9 @@ def cool_down_github(
     session: Session, account_id: str, *, asked_for: float | None, now: datetime, dice: Random
 ) -> datetime:
     """Ask nothing of GitHub with the account's token for a while, whoever has it."""
-    token_id = select(AccountRow.github_token_id).where(AccountRow.id == account_id)
-    same = col(AccountRow.github_token_id) == token_id.scalar_subquery()
     return _cool_down(
         session,
-        # An account of before tokens had digests is on its own.
-        [or_(col(AccountRow.id) == account_id, same)],
+        _same_github(account_id),
         (AccountRow.github_paused_until, AccountRow.github_throttles),
         asked_for,
         now,
@@ -153,7 +151,7 @@ def cool_down_github(
 
 def _cool_down(
     session: Session,
-    whose: list[Any],
+    whose: ColumnElement[bool],
     columns: tuple[Any, Any],
     asked_for: float | None,
     now: datetime,
@@ -162,7 +160,7 @@ def _cool_down(
     until, throttles = columns
     found = session.exec(
         select(until, throttles)
-        .where(*whose)
+        .where(whose)
         .order_by(col(AccountRow.id))
         .with_for_update(key_share=True)
     ).all()
@@ -170,22 +168,46 @@ def _cool_down(
     if present:
         # One pause, told to several at once: as long as the longest that was asked for.
         ends: datetime = max(*present, now + timedelta(seconds=asked_for or 0.0))
-        session.exec(update(AccountRow).where(*whose).values({until: ends}))
+        session.exec(update(AccountRow).where(whose).values({until: ends}))
         return ends
     times = max((count for _, count in found), default=0)
     ends = now + pause_of(times, asked_for=asked_for, dice=dice)
-    session.exec(update(AccountRow).where(*whose).values({until: ends, throttles: times + 1}))
+    session.exec(update(AccountRow).where(whose).values({until: ends, throttles: times + 1}))
     return ends
 
 
 def heard(session: Session, account_id: str, *, now: datetime) -> None:
-    """A step got through: the next pause that is asked for is a first one again."""
-    for until, throttles in (
+    """Meta let a step through: the next pause that it asks for is a first one again."""
+    _heard(
+        session,
+        col(AccountRow.id) == account_id,
         (AccountRow.paused_until, AccountRow.throttles),
-        (AccountRow.github_paused_until, AccountRow.github_throttles),
-    ):
-        session.exec(
-            update(AccountRow)
-            .where(col(AccountRow.id) == account_id, col(throttles) > 0, col(until) <= now)
-            .values({throttles: 0})
-        )
+        now,
+    )
+
+
+def heard_github(session: Session, account_id: str, *, now: datetime) -> None:
+    """The same of GitHub, for all who have the account's token."""
+    columns = (AccountRow.github_paused_until, AccountRow.github_throttles)
+    _heard(session, _same_github(account_id), columns, now)
+
+
+def _heard(
+    session: Session, whose: ColumnElement[bool], columns: tuple[Any, Any], now: datetime
+) -> None:
+    until, throttles = columns
+    session.exec(
+        update(AccountRow)
+        .where(whose, col(throttles) > 0, col(until) <= now)
+        .values({throttles: 0})
+    )
+
+
+def _same_github(account_id: str) -> ColumnElement[bool]:
+    """The account, and all that have its GitHub token."""
+    token_id = select(AccountRow.github_token_id).where(AccountRow.id == account_id)
+    # One of before tokens had digests is on its own.
+    return or_(
+        col(AccountRow.id) == account_id,
+        col(AccountRow.github_token_id) == token_id.scalar_subquery(),
+    )
