@@ -26,6 +26,7 @@ from threadsworker.settings import load_settings
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.presence import Presence
 from threadsworker.steps.start import prepare
+from threadsworker.steps.upkeep import follow
 
 settings = load_settings()
 
@@ -90,6 +91,7 @@ def _fresh_connections(**_: Any) -> None:
 def _begin(**_: Any) -> None:
     """The process that holds the waiting messages is missed as much as those that work."""
     presence.start()
+    follow(desk)
 
 
 @worker_process_shutdown.connect

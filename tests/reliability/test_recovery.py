@@ -13,6 +13,7 @@ import pytest
 
 from tests.acceptance.installation import USER_ID, Installation, installation
 from tests.services import PostgresServer, RedisServer, eventually
+from threadsworker.broker import is_running
 from threadsworker.sandbox import Sandbox, SandboxOptions
 
 JOBS = 20
@@ -76,3 +77,24 @@ def test_after_kill_9_every_job_is_taken_up_again_within_seconds(installed: Inst
     eventually(all_recovered, timeout=120)
     times = sorted(recovered.values())
     assert times[int(0.95 * JOBS) - 1] < SOON, times
+
+
+def test_after_everything_was_killed_a_thread_goes_on_within_seconds(tmp_path: Path) -> None:
+    """Worker, beat and the broker with its messages: what a machine that is switched off loses."""
+    quick = SandboxOptions(text_seconds=0.5)
+    settings = {"THREADSWORKER_DISPATCH_EVERY": "5"}
+    with (
+        Sandbox(options=quick) as sandbox,
+        installation(tmp_path, sandbox, settings, processes=[("up",)]) as installed,
+        installed.client() as client,
+    ):
+        job = client.enqueue("\n---\n".join(f"part {number}" for number in range(8)))
+        eventually(lambda: len(client.get(job.id).media_ids) >= 2, timeout=60)
+        os.killpg(installed.processes[0].pid, signal.SIGKILL)
+        eventually(lambda: not is_running(tmp_path), timeout=30)
+        assert client.get(job.id).state != "published"
+        killed = monotonic()
+        installed.start("up")
+        assert client.wait(job.id, timeout=150).state == "published"
+        assert monotonic() - killed < SOON
+        assert [post.text for post in sandbox.posts()] == [f"part {n}" for n in range(8)]

@@ -80,6 +80,16 @@ def silence_of(settings: Settings) -> timedelta:
     return max(timedelta(seconds=30), 6 * settings.dispatch_every)
 
 
+def follow(desk: Desk) -> None:
+    """
+    A worker begins, maybe after others that ended in order while their broker was gone.
+
+    They could not give back what they had in reserve, and nobody misses them.
+    """
+    with desk.transaction() as session:
+        runs.orphan(session, (), now=clock(session))
+
+
 def rescue_stalled(desk: Desk, *, backlog: int = 0) -> list[Start]:
     """Jobs whose worker or message was lost, each with a new run: ring for these."""
     with desk.transaction() as session:

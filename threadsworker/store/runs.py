@@ -320,7 +320,8 @@ def orphan(session: Session, workers: Sequence[str], *, now: datetime) -> None:
     Make what dead workers may have taken with them due soon: `rescue` and `dispatch` follow.
 
     What they held is due now. Which messages they had is not known, so every message that
-    nobody acts upon in time counts as theirs. If one is still there, it finds its run over.
+    nobody acts upon in time counts as theirs; also if it is not known who they were, and
+    `workers` is empty. If one is still there, it finds its run over.
     """
     session.exec(
         update(JobRow)
