@@ -19,6 +19,7 @@ from celery.signals import (
     worker_shutdown,
 )
 
+from tasks.hearing import Hearing
 from threadsworker import queue
 from threadsworker.broker import broker_url
 from threadsworker.log import configure
@@ -91,6 +92,7 @@ def _fresh_connections(**_: Any) -> None:
 def _begin(**_: Any) -> None:
     """The process that holds the waiting messages is missed as much as those that work."""
     presence.start()
+    Hearing(settings.lease).start()
     follow(desk)
 
 
