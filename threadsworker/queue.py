@@ -35,6 +35,9 @@ UPKEEP_QUEUE = "threadsworker-upkeep"
 #: Seconds until a broker counts as out of reach. An app that enqueues should not hang: the
 #: rows are committed, and `dispatch_due` rings later.
 CONNECT_TIMEOUT = 3.0
+#: Seconds of silence after which a connection to the broker counts as lost. Redis answers at
+#: once, or, to a worker that waits for a message, within one second.
+SILENCE = 10.0
 
 
 def make_app(broker_url: str) -> Celery:
@@ -61,8 +64,10 @@ def make_app(broker_url: str) -> Celery:
             "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
             "socket_connect_timeout": CONNECT_TIMEOUT,
             "socket_keepalive": True,
-            # A connection that a restarted Redis has forgotten is noticed before it is used.
-            "health_check_interval": 30,
+            # A connection that a restarted Redis has forgotten is noticed before it is used;
+            # and one that says nothing is given up, or the worker would listen to it for ever.
+            "health_check_interval": 10,
+            "socket_timeout": SILENCE,
             "retry_on_timeout": True,
             # Sending is tried once; a message that is not sent is a row that is due.
             "max_retries": 0,
