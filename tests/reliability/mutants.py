@@ -123,9 +123,9 @@ MUTANTS = [
     ),
     Mutant(
         "a post is changed although it may be live",
-        "threadsworker/store/decisions.py",
-        "    return or_(live, in_doubt, seen)\n",
-        "    return or_(seen, seen)\n",
+        "threadsworker/store/segments.py",
+        "    return or_(\n        exists().where(of_job, col(SegmentRow.state).in_(out)),\n",
+        "    return and_(\n        exists().where(of_job, col(SegmentRow.state).in_(out)),\n",
         "tests/reliability/test_scheduling.py::test_what_may_be_live_is_not_changed_any_more",
     ),
     Mutant(
