@@ -19,7 +19,6 @@ from celery.signals import (
     worker_shutdown,
 )
 
-from tasks.hearing import Hearing
 from threadsworker import queue
 from threadsworker.broker import broker_url
 from threadsworker.log import configure
@@ -37,6 +36,7 @@ app = queue.make_app(
     else broker_url(settings.ensure_home())
 )
 app.set_current()
+app.Task.Request = "tasks.request:Request"
 app.conf.update(
     include=["tasks.pipeline", "tasks.upkeep"],
     task_queues={
@@ -92,7 +92,6 @@ def _fresh_connections(**_: Any) -> None:
 def _begin(**_: Any) -> None:
     """The process that holds the waiting messages is missed as much as those that work."""
     presence.start()
-    Hearing(settings.lease).start()
     follow(desk)
 
 

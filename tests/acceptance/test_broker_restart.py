@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -66,3 +69,44 @@ def test_a_post_is_safe_while_the_broker_is_away(sandbox: Sandbox, tmp_path: Pat
             redis.start()
             installed.run("watch", job["id"], "--timeout", "60")
     assert [post.text for post in sandbox.posts()].count("rung for later") == 1
+
+
+def test_a_worker_that_could_not_acknowledge_listens_again(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with redis_server() as redis:
+        settings = {"THREADSWORKER_BROKER_URL": redis.url, "THREADSWORKER_LEASE": "4"}
+        alone = [("worker", "-c", "1")]
+        with installation(tmp_path, sandbox, settings, processes=alone) as installed:
+            installed.publish("while all is well")
+            # When Redis goes away between a message and its acknowledgement
+            child = only_child(installed)
+            os.kill(child, signal.SIGSTOP)
+            interrupted = installed.json("post", "interrupted")["id"]
+            with redis.client() as client:
+                eventually(lambda: client.hlen("unacked") == 1)
+            redis.kill()
+            os.kill(child, signal.SIGCONT)
+            # Then the worker minds
+            eventually(lambda: "Connection to broker lost" in installed.logs())
+            # and takes what is sent when Redis is back
+            redis.start()
+            installed.publish("afterwards", timeout=60)
+            assert installed.processes[0].poll() is None, installed.logs()
+            installed.start("beat")
+            installed.run("watch", interrupted, "--timeout", "60")
+    texts = [post.text for post in sandbox.posts()]
+    assert sorted(texts) == ["afterwards", "interrupted", "while all is well"]
+
+
+def only_child(installed: Installation) -> int:
+    """The process in which the worker of the installation runs its tasks."""
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            ours = str(installed.home) in (entry / "environ").read_text(errors="replace")
+            if ours and b"celery" in (entry / "cmdline").read_bytes().split(b"\0"):
+                children = (entry / "task" / entry.name / "children").read_text().split()
+                if children:
+                    [child] = children
+                    return int(child)
+    raise AssertionError("there is no worker")

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -52,36 +51,6 @@ def test_up_killed_leaves_nothing_behind(sandbox: Sandbox, tmp_path: Path) -> No
         installed.processes[0].send_signal(signal.SIGKILL)
         eventually(lambda: not is_running(tmp_path), timeout=30)
         eventually(lambda: not running_below(tmp_path), timeout=30)
-
-
-def test_a_worker_that_begins_nothing_ends_and_is_started_again(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
-    settings = {"THREADSWORKER_LEASE": "4"}
-    with installation(tmp_path, sandbox, settings, processes=[("up",)]) as installed:
-        installed.publish("while all is well")
-        parent, children = pool_of(installed)
-        for child in children:
-            os.kill(child, signal.SIGSTOP)
-        installed.publish("by the next worker", timeout=90)
-        assert not Path(f"/proc/{parent}").exists()
-        for child in children:
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-    assert "has gone deaf and ends" in (tmp_path / "0-up.log").read_text()
-
-
-def pool_of(installed: Installation) -> tuple[int, list[int]]:
-    """The worker's parent process, and its children."""
-    for entry in Path("/proc").iterdir():
-        with suppress(OSError):
-            command = (entry / "cmdline").read_bytes().split(b"\0")
-            below = str(installed.home) in (entry / "environ").read_text(errors="replace")
-            if below and b"worker" in command and b"celery" in command:
-                children = (entry / "task" / entry.name / "children").read_text().split()
-                if children:
-                    return int(entry.name), [int(child) for child in children]
-    raise AssertionError("there is no worker")
 
 
 def test_two_workers_and_two_beats_share_a_home_and_publish_once(
