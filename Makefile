@@ -42,7 +42,7 @@ fix: $(READY) ## Format, and mend what the linter can
 setup: $(READY) ## Make the virtual environment only
 
 lock: $(READY) ## Pin the newest versions that pyproject.toml allows
-	$(BIN)/uv pip compile pyproject.toml --extra postgres $(LOCK) -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra postgres --extra webhooks $(LOCK) -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra dev $(LOCK) -o requirements-dev.lock
 
 LOCK := --upgrade --quiet --universal --python-version 3.11 --generate-hashes \
