@@ -3,6 +3,7 @@ Everything threadsworker raises.
 
 * ThreadsWorkerError
   x InvalidPost          the post can never be published as written; nothing was stored
+  x InvalidRequest       an argument that Meta would refuse; nothing was sent
   x InvalidSettings      a setting is missing, or two settings contradict each other
   x NotFound             no such job, account or schedule
   x NotPossible          a job, account or schedule whose state does not allow this
@@ -58,6 +59,14 @@ class InvalidPost(ThreadsWorkerError):
         assert problems, "an invalid post has at least one problem"
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
+
+
+class InvalidRequest(ThreadsWorkerError):
+    """An argument breaks a rule of Meta's, see `problem`. Nothing was sent."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
 
 
 class InvalidSettings(ThreadsWorkerError):

@@ -11,7 +11,13 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel
 
-from threadsworker.errors import InvalidPost, NotFound, NotPossible, ThreadsWorkerError
+from threadsworker.errors import (
+    InvalidPost,
+    InvalidRequest,
+    NotFound,
+    NotPossible,
+    ThreadsWorkerError,
+)
 from threadsworker.log import redacted
 
 #: Done.
@@ -66,6 +72,11 @@ def errors_as_exit_codes(*, as_json: bool = False) -> Iterator[None]:
         for problem in error.problems:
             note(str(problem))
         raise typer.Exit(INVALID_POST) from None
+    except InvalidRequest as error:
+        if as_json:
+            say_json({"problems": [vars(error.problem)]})
+        note(str(error))
+        raise typer.Exit(USAGE) from None
     except NotFound as error:
         note(str(error))
         raise typer.Exit(UNKNOWN) from None

@@ -118,6 +118,13 @@ def nonexisting_field(name: str) -> MetaRefused:
     return invalid_parameter(f"Tried accessing nonexisting field ({name})")
 
 
+def no_permission() -> MetaRefused:
+    """10."""
+    return MetaRefused(
+        "Application does not have permission for this action", code=10, type="THApiException"
+    )
+
+
 def invalid_children(ids: list[str]) -> MetaRefused:
     """100/4279004."""
     return MetaRefused(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from threadsworker.sandbox.answers import nonexisting_field
+from threadsworker.sandbox.gazetteer import PLACES
 from threadsworker.sandbox.posts import READ_AS, Posts, SandboxPost
 from threadsworker.sandbox.world import iso
 
@@ -48,18 +49,20 @@ def split_fields(fields: str) -> Iterator[str]:
     yield name.strip()
 
 
-def read_fields(view: View, fields: str) -> dict[str, Any]:
+def read_fields(
+    view: View, fields: str, *, without: frozenset[str] = frozenset()
+) -> dict[str, Any]:
     """
     The fields of the post that were asked for and have a value; the id always.
 
     Raises
     ------
     MetaRefused:
-        There is no such field.
+        There is no such field, or it is among those that are not known here.
     """
     found: dict[str, Any] = {}
     for name in filter(None, split_fields(fields or "id")):
-        if name not in FIELDS:
+        if name not in FIELDS or name in without:
             raise nonexisting_field(name)
         value = FIELDS[name](view)
         if value not in (None, "", [], {}):
@@ -118,6 +121,11 @@ def _reference(media_id: str | None) -> dict[str, str] | None:
     return {"id": media_id} if media_id else None
 
 
+def _location(view: View) -> dict[str, Any] | None:
+    place = PLACES.get(view.post.location_id or "")
+    return dict(place) if place else _reference(view.post.location_id)
+
+
 def _is_owned(view: View) -> bool | None:
     parent = view.posts.get(view.post.parent_id or "")
     return parent.user_id == view.user_id if parent else None
@@ -161,9 +169,9 @@ FIELDS: dict[str, Read] = {
     "hide_status": _hide_status,
     "reply_audience": lambda view: (view.post.reply_control or "everyone").upper(),
     "location_id": lambda view: view.post.location_id,
-    "location": lambda view: _reference(view.post.location_id),
+    "location": _location,
     "allowlisted_country_codes": lambda view: list(view.post.countries),
     "is_verified": lambda view: False,
     "profile_picture_url": lambda view: None,
-    "reply_approval_status": lambda view: None,
+    "reply_approval_status": lambda view: view.posts.approval_of(view.post.id),
 }

@@ -28,6 +28,8 @@ class SandboxAccount(BaseModel):
     user_id: str = DEFAULT_USER_ID
     username: str = "sandbox"
     name: str = "Sandbox"
+    biography: str = "An account of the sandbox"
+    followers: int = Field(default=1200, ge=0)
     is_eligible_for_geo_gating: bool = True
 
 
@@ -111,6 +113,18 @@ class SandboxOptions(BaseModel):
     post_quota: int = Field(default=POST_QUOTA, ge=0)
     reply_quota: int = Field(default=REPLY_QUOTA, ge=0)
     delete_quota: int = Field(default=DELETE_QUOTA, ge=0)
+    location_search_quota: int = Field(default=500, ge=0)
+    #: Searches without a result are free.
+    keyword_search_quota: int = Field(default=2200, ge=0)
+    #: Look-ups of profiles and of their posts.
+    profile_discovery_quota: int = Field(default=1000, ge=0)
+
+    # Search
+
+    #: Words, in lower case, that are never found.
+    sensitive_words: frozenset[str] = frozenset()
+    #: Search gives pages with cursors; Meta's sample shows none.
+    search_pages: bool = False
 
     # GitHub
 

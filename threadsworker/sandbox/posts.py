@@ -97,9 +97,16 @@ class Posts:
         self._by_id: dict[str, SandboxPost] = {}
         self._hidden: set[str] = set()
         self._usage: dict[tuple[str, str], Usage] = {}
+        #: Replies that their root's author has not approved: ``pending`` or ``ignored``.
+        self._approval: dict[str, str] = {}
+        #: The last words that each user searched for, and when.
+        self._searches: dict[str, dict[str, float]] = {}
 
     def add(self, post: SandboxPost) -> None:
         self._by_id[post.id] = post
+        root = self._by_id.get(post.root_id or "")
+        if root is not None and root.enable_reply_approvals and root.user_id != post.user_id:
+            self._approval[post.id] = "pending"
 
     def get(self, media_id: str) -> SandboxPost | None:
         return self._by_id.get(media_id)
@@ -121,10 +128,35 @@ class Posts:
             self._hidden.discard(media_id)
 
     def is_hidden(self, media_id: str) -> bool:
-        return media_id in self._hidden
+        """Whether it is hidden, or the reply that it hangs below is."""
+        post = self._by_id.get(media_id)
+        while post is not None:
+            if post.id in self._hidden:
+                return True
+            post = self._by_id.get(post.parent_id or "")
+        return False
+
+    def approval_of(self, media_id: str) -> str | None:
+        """``pending`` or ``ignored``; None for a reply that is seen."""
+        return self._approval.get(media_id)
+
+    def set_approval(self, media_id: str, approval: str | None) -> None:
+        """Let a reply be seen (None), or be ignored."""
+        if approval is None:
+            self._approval.pop(media_id, None)
+        else:
+            self._approval[media_id] = approval
+
+    def note_search(self, user_id: str, query: str, now: float) -> None:
+        self._searches.setdefault(user_id, {})[query] = now
+
+    def searches(self, user_id: str) -> list[dict[str, Any]]:
+        """What the user searched for; here Meta counts milliseconds."""
+        found = self._searches.get(user_id, {})
+        return [{"query": word, "timestamp": int(at * 1000)} for word, at in found.items()]
 
     def usage(self, user_id: str, what: str) -> Usage:
-        """The user's use of a quota: ``posts``, ``replies`` or ``deletes``."""
+        """The user's use of a quota: ``posts``, ``replies``, ``deletes``, ``searches`` …"""
         return self._usage.setdefault((user_id, what), Usage())
 
 

@@ -71,6 +71,12 @@ class Request:
         return "access_token" in self.query
 
     @property
+    def loggable_form(self) -> dict[str, str]:
+        """What was given and is not in the query, without its secrets."""
+        given = {k: v for k, v in self.parameters.items() if k not in self.query}
+        return {name: value for name, value in given.items() if name not in _SECRET}
+
+    @property
     def loggable_query(self) -> dict[str, str]:
         """The query without its secrets."""
         return {name: value for name, value in self.query.items() if name not in _SECRET}

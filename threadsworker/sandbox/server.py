@@ -356,6 +356,7 @@ def _entry(request: Request, own: Answer, delivery: Delivery, fault: int | None)
         "method": request.method,
         "path": request.path,
         "query": request.loggable_query,
+        "form": request.loggable_form,
         "acted": own.acted,
         "status": delivery.answer.status if delivery.how in ("sent", "half") else None,
         "answer": delivery.how,

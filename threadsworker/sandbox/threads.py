@@ -8,7 +8,12 @@ from dataclasses import replace
 
 from threadsworker.sandbox.answers import Answer, MetaRefused, meta, no_such_object
 from threadsworker.sandbox.containers import Containers, FetchEnded
+from threadsworker.sandbox.discovery import Discovery
+from threadsworker.sandbox.gazetteer import PLACES
+from threadsworker.sandbox.insights import Insights
+from threadsworker.sandbox.managing import Managing
 from threadsworker.sandbox.options import SandboxAccount
+from threadsworker.sandbox.places import Places
 from threadsworker.sandbox.posts import Posts
 from threadsworker.sandbox.publishing import Publishing
 from threadsworker.sandbox.reading import Reading
@@ -29,6 +34,10 @@ class ThreadsService:
         self.tokens = Tokens(world)
         self._publishing = Publishing(world, containers=self.containers, posts=self.posts)
         self._reading = Reading(world, posts=self.posts)
+        self._discovery = Discovery(world, posts=self.posts, reading=self._reading)
+        self._places = Places(world, posts=self.posts)
+        self._insights = Insights(world, posts=self.posts)
+        self._managing = Managing(world, posts=self.posts)
 
     def answer(self, request: Request) -> Answer:
         """What Meta answers, refusals included."""
@@ -52,11 +61,16 @@ class ThreadsService:
         issued = self.tokens.answer(versionless)
         if issued is not None:
             return issued
+        if request.method == "GET" and segments == ("oembed",):
+            return self._discovery.oembed(request)
         account = self.tokens.account_of(request.token)
         if not segments:
             raise no_such_object("", request.method)
         if segments[0] in ("me", account.user_id):
             return self._of_user(request, segments[1:], account)
+        found = self._search(request, segments, account)
+        if found is not None:
+            return found
         return self._of_object(request, segments[0], segments[1:], account)
 
     def _of_user(self, request: Request, rest: tuple[str, ...], account: SandboxAccount) -> Answer:
@@ -71,9 +85,32 @@ class ThreadsService:
                 return self._reading.own(request, account, replies=False)
             case "GET", ("replies",):
                 return self._reading.own(request, account, replies=True)
+            case "GET", ("ghost_posts",):
+                return self._reading.ghost_posts(request, account)
+            case "GET", ("mentions",):
+                return self._discovery.mentions(request, account)
+            case "GET", ("threads_insights",):
+                return self._insights.of_user(request, account)
             case "GET", ("threads_publishing_limit",):
                 return self._reading.limit(request, account)
         raise no_such_object("/".join((account.user_id, *rest)), request.method)
+
+    def _search(
+        self, request: Request, segments: tuple[str, ...], account: SandboxAccount
+    ) -> Answer | None:
+        """The answer of an endpoint that belongs to nobody; None if the path is none."""
+        match request.method, segments:
+            case "GET", ("keyword_search",):
+                return self._discovery.keyword_search(request, account)
+            case "GET", ("profile_lookup",):
+                return self._discovery.profile_lookup(request, account)
+            case "GET", ("profile_posts",):
+                return self._discovery.profile_posts(request, account)
+            case "GET", ("location_search",):
+                return self._places.search(request, account)
+            case "GET", (place_id,) if place_id in PLACES:
+                return self._places.place(place_id, request)
+        return None
 
     def _of_object(
         self, request: Request, object_id: str, rest: tuple[str, ...], account: SandboxAccount
@@ -88,12 +125,16 @@ class ThreadsService:
                 return self._reading.replies(object_id, request, account, whole_tree=False)
             case "GET", ("conversation",):
                 return self._reading.replies(object_id, request, account, whole_tree=True)
+            case "GET", ("pending_replies",):
+                return self._reading.pending_replies(object_id, request, account)
+            case "GET", ("insights",):
+                return self._insights.of_media(object_id, request, account)
             case "DELETE", ():
-                return self._reading.delete(object_id, account)
+                return self._managing.delete(object_id, account)
             case "POST", ("repost",):
-                return self._reading.repost(object_id, account)
+                return self._managing.repost(object_id, account)
             case "POST", ("manage_reply",):
-                return self._reading.manage_reply(object_id, request)
+                return self._managing.manage_reply(object_id, request, account)
             case "POST", ("manage_pending_reply",):
-                return self._reading.manage_pending_reply(object_id, request)
+                return self._managing.manage_pending_reply(object_id, request, account)
         raise no_such_object(object_id, request.method)

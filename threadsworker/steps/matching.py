@@ -12,6 +12,8 @@ from threadsworker.store import segments
 from threadsworker.text import plain
 from threadsworker.threads_api import MediaObject, ThreadsApi
 
+#: What is needed of a post of a listing.
+FIELDS = ("id", "media_type", "text", "is_reply", "replied_to", "children")
 _KINDS = {
     "text": {"TEXT_POST", "TEXT"},
     "image": {"IMAGE"},
@@ -39,8 +41,10 @@ def look_alikes(desk: Desk, api: ThreadsApi, work: Work, *, since: datetime) -> 
 
 def _listings(api: ThreadsApi, work: Work, *, since: datetime) -> Iterator[MediaObject]:
     if work.reply_to is None:
-        return api.own_threads(since=since)
-    return chain(api.own_replies(since=since), api.own_threads(since=since))
+        return api.own_threads(since=since, fields=FIELDS)
+    return chain(
+        api.own_replies(since=since, fields=FIELDS), api.own_threads(since=since, fields=FIELDS)
+    )
 
 
 def _looks_like(post: MediaObject, work: Work) -> bool:

@@ -9,8 +9,9 @@ subcode decide.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from requests import Response
 
 from threadsworker.errors import (
@@ -22,6 +23,8 @@ from threadsworker.errors import (
     TokenRejected,
     Unavailable,
 )
+
+Read = TypeVar("Read", bound=BaseModel)
 
 #: Only these mean that the owner must sign in again; the type ``OAuthException`` does not.
 #: Source: https://developers.facebook.com/documentation/threads/troubleshooting and the
@@ -62,6 +65,16 @@ def read(response: Response) -> dict[str, Any]:
     if body is None or not 200 <= response.status_code < 300:
         raise AnswerLost(f"HTTP {response.status_code} without a JSON object")
     return body
+
+
+def read_as(model: type[Read], answer: Any) -> Read:
+    """The answer, or a part of it, as an object; AnswerLost if it is of another shape."""
+    try:
+        return model.model_validate(answer)
+    except ValidationError as error:
+        # Without what was read: it may be anything.
+        places = {".".join(map(str, one["loc"])) for one in error.errors(include_input=False)}
+        raise AnswerLost(f"an answer of another shape: {', '.join(sorted(places))}") from None
 
 
 def _object(response: Response) -> dict[str, Any] | None:

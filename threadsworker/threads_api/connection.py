@@ -68,6 +68,10 @@ class Connection:
         """Write, once."""
         return self._read(self._http.request("POST", self._url(path), token=self._token, form=form))
 
+    def delete(self, path: str) -> dict[str, Any]:
+        """Take something away, once."""
+        return self._read(self._http.request("DELETE", self._url(path), token=self._token))
+
     def post_alone(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
         """
         Write, once, on a connection of its own, and wait long for the answer.
@@ -89,8 +93,9 @@ class Connection:
         """
         The objects of a listing, page after page.
 
-        Pages are followed by their cursor: ``paging.next`` holds the token. A page may hold
-        fewer objects than asked for although there are more.
+        Pages are followed by their cursor: ``paging.next`` holds the token, and is only looked
+        at to see whether it is there. A page may hold fewer objects than asked for, or none,
+        although there are more.
         """
         after: dict[str, str] = {}
         while True:
@@ -100,7 +105,9 @@ class Connection:
                 raise AnswerLost(f"GET {path}: a listing without a list")
             yield from found
             cursor = _cursor(answer)
-            if not found or not cursor or after.get("after") == cursor:
+            if not cursor or after.get("after") == cursor:
+                return
+            if not found and not _has_next(answer):
                 return
             after = {"after": cursor}
 
@@ -117,6 +124,11 @@ class Connection:
 
     def _url(self, path: str) -> str:
         return f"{self._base_url}/{self._version}{path}"
+
+
+def _has_next(answer: dict[str, Any]) -> bool:
+    paging = answer.get("paging")
+    return isinstance(paging, dict) and bool(paging.get("next"))
 
 
 def _cursor(answer: dict[str, Any]) -> str | None:

@@ -1,4 +1,7 @@
-"""What Meta's API gives back when it is read. Fields without a value are absent, never null."""
+"""
+What Meta's API gives back when it is read. Fields without a value are absent, never null; fields
+that are not named here are kept all the same.
+"""
 
 from __future__ import annotations
 
@@ -19,49 +22,149 @@ def _moment(value: Any) -> Any:
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
-class _Object(BaseModel):
+class MetaObject(BaseModel):
+    """Something that Meta tells of, with whatever else Meta tells of it."""
+
     model_config = ConfigDict(extra="allow", frozen=True)
 
 
-class Reference(_Object):
+class Reference(MetaObject):
     """Another object, by its id."""
 
     id: Id
 
 
-class Children(_Object):
+class Children(MetaObject):
     """The items of a carousel."""
 
     data: tuple[Reference, ...] = ()
 
 
-class Profile(_Object):
-    """Source: https://developers.facebook.com/documentation/threads/threads-profiles."""
+class Profile(MetaObject):
+    """
+    The account's own profile.
+
+    Source: https://developers.facebook.com/documentation/threads/threads-profiles (2026-04-21).
+    """
 
     id: Id
     username: str | None = None
     name: str | None = None
+    threads_profile_picture_url: str | None = None
+    threads_biography: str | None = None
+    is_verified: bool | None = None
     is_eligible_for_geo_gating: bool | None = None
 
 
-class MediaObject(_Object):
+class PublicProfile(MetaObject):
     """
-    A published post.
+    Somebody's profile, as everybody sees it; the counts are of the last 7 days.
+
+    Source: https://developers.facebook.com/documentation/threads/threads-profiles (2026-04-21).
+    """
+
+    username: str
+    name: str | None = None
+    profile_picture_url: str | None = None
+    biography: str | None = None
+    is_verified: bool | None = None
+    follower_count: int | None = None
+    likes_count: int | None = None
+    quotes_count: int | None = None
+    replies_count: int | None = None
+    reposts_count: int | None = None
+    views_count: int | None = None
+
+
+class PollResult(MetaObject):
+    """A poll and its votes; shares are fractions of 1."""
+
+    option_a: str | None = None
+    option_b: str | None = None
+    option_c: str | None = None
+    option_d: str | None = None
+    option_a_votes_percentage: float | None = None
+    option_b_votes_percentage: float | None = None
+    option_c_votes_percentage: float | None = None
+    option_d_votes_percentage: float | None = None
+    total_votes: int | None = None
+    expiration_timestamp: Moment | None = None
+
+
+class Location(MetaObject):
+    """
+    A place that posts can be tagged with.
+
+    Source: https://developers.facebook.com/documentation/threads/reference/location (2026-04-21).
+    """
+
+    id: Id
+    name: str | None = None
+    address: str | None = None
+    city: str | None = None
+    country: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    postal_code: str | None = None
+
+
+class MediaObject(MetaObject):
+    """
+    A published post, or a reply.
 
     Source: https://developers.facebook.com/documentation/threads/reference/media (2026-04-21).
     """
 
     id: Id
-    #: ``TEXT_POST``, ``IMAGE``, ``VIDEO``, ``CAROUSEL_ALBUM`` …
+    #: ``TEXT_POST``, ``IMAGE``, ``VIDEO``, ``CAROUSEL_ALBUM``, ``AUDIO``, ``REPOST_FACADE``.
     media_type: str | None = None
+    #: Signed, and good for a while only.
+    media_url: str | None = None
     text: str | None = None
     permalink: str | None = None
+    shortcode: str | None = None
     timestamp: Moment | None = None
     username: str | None = None
+    owner: Reference | None = None
+    children: Children | None = None
+    alt_text: str | None = None
+    topic_tag: str | None = None
+    is_quote_post: bool | None = None
+    quoted_post: Reference | None = None
+    reposted_post: Reference | None = None
+    poll_attachment: PollResult | None = None
+    has_replies: bool | None = None
     is_reply: bool | None = None
+    is_reply_owned_by_me: bool | None = None
     replied_to: Reference | None = None
     root_post: Reference | None = None
-    children: Children | None = None
+    #: ``NOT_HUSHED``, ``UNHUSHED``, ``HIDDEN``, ``COVERED``, ``BLOCKED``, ``RESTRICTED``.
+    hide_status: str | None = None
+    #: ``EVERYONE``, ``ACCOUNTS_YOU_FOLLOW``, ``MENTIONED_ONLY`` …
+    reply_audience: str | None = None
+    #: Of a reply to a post whose replies are approved: ``pending`` or ``ignored``.
+    reply_approval_status: str | None = None
+    #: ``ACTIVE`` or ``ARCHIVED``.
+    ghost_post_status: str | None = None
+    ghost_post_expiration_timestamp: Moment | None = None
+    location_id: Id | None = None
+    location: Location | None = None
+
+
+class Embed(MetaObject):
+    """
+    What puts a post into a web page.
+
+    Source: https://developers.facebook.com/documentation/threads/reference/oembed (2026-04-21).
+    """
+
+    html: str
+    type: str | None = None
+    version: str | None = None
+    provider_name: str | None = None
+    provider_url: str | None = None
+    #: Pixels.
+    width: int | None = None
 
 
 class Quota(BaseModel):

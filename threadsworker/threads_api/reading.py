@@ -1,38 +1,21 @@
 """
-Reading: the account's own profile, posts, replies and quotas.
+Reading: the account's own profile, posts and quotas, and any post by its id.
 
-Source: https://developers.facebook.com/documentation/threads/reference/user,
-…/reference/media and …/reference/reply-management (2026-04-21).
+Source: https://developers.facebook.com/documentation/threads/reference/user and
+…/reference/media (2026-04-21).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError
-
-from threadsworker.errors import AnswerLost
-from threadsworker.threads_api.connection import Connection
+from threadsworker.threads_api import fields as known
+from threadsworker.threads_api.answers import read_as
+from threadsworker.threads_api.arguments import When, object_id
+from threadsworker.threads_api.listing import Listing
 from threadsworker.threads_api.objects import MediaObject, Profile, PublishingLimit
 
-Read = TypeVar("Read", bound=BaseModel)
-
-#: What a listing tells of a post.
-LISTED = (
-    "id",
-    "media_type",
-    "text",
-    "permalink",
-    "timestamp",
-    "is_reply",
-    "replied_to",
-    "root_post",
-    "children",
-)
-#: Objects of a page; Meta's maximum.
-PAGE = 100
 QuotaName = Literal["posts", "replies", "deletes", "locations"]
 _QUOTAS: dict[QuotaName, tuple[str, str]] = {
     "posts": ("quota_usage", "config"),
@@ -42,14 +25,20 @@ _QUOTAS: dict[QuotaName, tuple[str, str]] = {
 }
 
 
-class Reading(Connection):
-    """The calls that change nothing. All raise ApiError and NoAnswer."""
+class Reading(Listing):
+    """
+    The account's own things. All raise ApiError and NoAnswer, and `InvalidRequest` before
+    anything is sent.
 
-    def me(self, *, fields: Sequence[str] = ("id", "username", "name")) -> Profile:
+    Of listings: `since` and `until` are aware datetimes, or dates, from 5 July 2023 on, `since`
+    before `until`; `limit` is how many objects in all, None for every one.
+    """
+
+    def me(self, *, fields: Sequence[str] = known.PROFILE) -> Profile:
         """The account's own profile. Its id is text here; elsewhere Meta gives a number."""
-        return _read_as(Profile, self.get("/me", fields=",".join(fields)))
+        return read_as(Profile, self.get("/me", fields=",".join(fields)))
 
-    def media(self, media_id: str, *, fields: Sequence[str] = LISTED) -> MediaObject:
+    def media(self, media_id: str, *, fields: Sequence[str] = known.MEDIA) -> MediaObject:
         """
         A published post.
 
@@ -58,19 +47,31 @@ class Reading(Connection):
         NotReady, RequestRefused:
             It is not visible yet (a few seconds after publishing), or gone.
         """
-        return _read_as(MediaObject, self.get(f"/{media_id}", fields=",".join(fields)))
+        return read_as(MediaObject, self.get(f"/{object_id(media_id)}", fields=",".join(fields)))
 
     def own_threads(
-        self, *, since: datetime | None = None, fields: Sequence[str] = LISTED
+        self,
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        limit: int | None = None,
+        fields: Sequence[str] = known.POST,
     ) -> Iterator[MediaObject]:
-        """The account's own posts that are no replies, newest first."""
-        return self._listing("/me/threads", since=since, fields=fields)
+        """The account's own posts that are no replies, newest first; reposts and quotes too."""
+        return self._timeline("/me/threads", since=since, until=until, limit=limit, fields=fields)
 
-    def own_replies(
-        self, *, since: datetime | None = None, fields: Sequence[str] = LISTED
+    def ghost_posts(
+        self,
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        limit: int | None = None,
+        fields: Sequence[str] = known.GHOST,
     ) -> Iterator[MediaObject]:
-        """The account's own replies, newest first."""
-        return self._listing("/me/replies", since=since, fields=fields)
+        """The account's own ghost posts, those in the archive too, newest first."""
+        return self._timeline(
+            "/me/ghost_posts", since=since, until=until, limit=limit, fields=fields
+        )
 
     def publishing_limit(self, *quotas: QuotaName) -> PublishingLimit:
         """
@@ -82,26 +83,7 @@ class Reading(Connection):
         data = self.get("/me/threads_publishing_limit", fields=fields).get("data") or [{}]
         first = data[0] if isinstance(data, list) else data
         found = {name: _quota(first, *pair) for name, pair in _QUOTAS.items()}
-        return _read_as(PublishingLimit, found)
-
-    def _listing(
-        self, path: str, *, since: datetime | None, fields: Sequence[str]
-    ) -> Iterator[MediaObject]:
-        params = {"fields": ",".join(fields), "limit": str(PAGE)}
-        if since is not None:
-            params["since"] = str(int(since.timestamp()))
-        for found in self.pages(path, **params):
-            yield _read_as(MediaObject, found)
-
-
-def _read_as(model: type[Read], answer: Any) -> Read:
-    """The answer as an object; AnswerLost if it is of another shape."""
-    try:
-        return model.model_validate(answer)
-    except ValidationError as error:
-        # Without what was read: it may be anything.
-        places = {".".join(map(str, one["loc"])) for one in error.errors(include_input=False)}
-        raise AnswerLost(f"an answer of another shape: {', '.join(sorted(places))}") from None
+        return read_as(PublishingLimit, found)
 
 
 def _quota(data: Any, usage: str, config: str) -> dict[str, Any] | None:
