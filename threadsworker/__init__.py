@@ -10,10 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from threadsworker.client import Client
+    from threadsworker.client import Account, Client
     from threadsworker.errors import (
         ApiError,
         InvalidPost,
+        InvalidRequest,
         InvalidSettings,
         NoAnswer,
         NotFound,
@@ -38,10 +39,12 @@ if TYPE_CHECKING:
     from threadsworker.settings import Settings
 
 __all__ = [
+    "Account",
     "ApiError",
     "Client",
     "Gif",
     "InvalidPost",
+    "InvalidRequest",
     "InvalidSettings",
     "Job",
     "JobState",
@@ -67,10 +70,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Account": "threadsworker.client",
     "ApiError": "threadsworker.errors",
     "Client": "threadsworker.client",
     "Gif": "threadsworker.post",
     "InvalidPost": "threadsworker.errors",
+    "InvalidRequest": "threadsworker.errors",
     "InvalidSettings": "threadsworker.errors",
     "Job": "threadsworker.report",
     "JobState": "threadsworker.job",

@@ -164,6 +164,11 @@ class Accounts(Base):
             self._adopt_environment(session)
         return accounts.find(session, name)
 
+    def _adopt(self, name: str) -> None:
+        """The same, outside a transaction of the caller's."""
+        if name == DEFAULT_ACCOUNT and self._environment_account():
+            self._write(self._adopt_environment)
+
     def _environment_account(self) -> bool:
         return self.settings.user_id is not None and self.settings.access_token is not None
 

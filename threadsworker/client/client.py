@@ -23,7 +23,9 @@ from sqlmodel import Session
 
 from threadsworker import report
 from threadsworker.client import bulk
+from threadsworker.client.account import Account
 from threadsworker.client.accounts import DEFAULT_ACCOUNT
+from threadsworker.client.deleting import delete_thread
 from threadsworker.client.order import Order, key_problems, refuse_another
 from threadsworker.client.schedules import Schedules
 from threadsworker.errors import InvalidPost, Problem
@@ -212,6 +214,31 @@ class Client(Schedules):
             # A worker has just stored a container of what is to go.
             self._write(replace)
         return self.get(job_id)
+
+    def delete(self, job_id: str) -> report.Job:
+        """
+        Delete the thread that the job published from Threads, its last segment first.
+
+        If it is broken off, the next call goes on where it stopped. Each segment that is gone is
+        an event of the job, ``segment_deleted``; one that Meta no longer knows counts as deleted.
+
+        Raises
+        ------
+        NotFound, NotPossible:
+            There is no such job; it is not at rest (`job.not_at_rest`); nothing of it is live, or
+            no more (`job.nothing_live`); the delete quota has no room for all that is
+            (`delete.quota`), and nothing was deleted; Meta asked for a pause
+            (`account.throttled`).
+        ApiError, NoAnswer:
+            Meta refused; there was no usable answer, and the next call finds out.
+        """
+        delete_thread(self, job_id)
+        return self.get(job_id)
+
+    def acting_as(self, name: str = DEFAULT_ACCOUNT) -> Account:
+        """What can be read and changed on Threads for the account; NotFound if there is none."""
+        self.account(name)
+        return Account(self, name)
 
     def _submit(
         self, session: Session, order: Order, *, at_once: bool = True

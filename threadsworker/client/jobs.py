@@ -15,7 +15,16 @@ from threadsworker import report
 from threadsworker.client.accounts import Accounts
 from threadsworker.errors import NotPossible
 from threadsworker.job import RESTING, JobState
-from threadsworker.store import accounts, decisions, jobs, listing, reviews, runs, submission
+from threadsworker.store import (
+    accounts,
+    decisions,
+    jobs,
+    listing,
+    removal,
+    reviews,
+    runs,
+    submission,
+)
 from threadsworker.store.database import clock
 
 #: Seconds between two looks at a job that is waited for.
@@ -93,11 +102,17 @@ class Jobs(Accounts):
         Raises
         ------
         NotFound, NotPossible:
-            There is no such job; it is in another state (`job.not_failed`).
+            There is no such job; it is in another state (`job.not_failed`); part of it was
+            deleted from Threads (`job.deleted`).
         """
 
         def restart(session: Session) -> runs.Start:
             row = jobs.find(session, job_id)
+            if removal.begun(session, job_id):
+                raise NotPossible(
+                    f"job {job_id} was deleted from Threads, or part of it: enqueue it anew",
+                    code="job.deleted",
+                )
             start = runs.retry(session, job_id, silence=self.settings.lease, now=clock(session))
             if start is None:
                 raise NotPossible(
@@ -140,6 +155,8 @@ class Jobs(Accounts):
         ]
 
     def _restart_failed(self, session: Session, *, job_id: str) -> runs.Start | None:
+        if removal.begun(session, job_id):
+            return None
         return runs.retry(
             session,
             job_id,

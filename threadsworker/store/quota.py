@@ -182,6 +182,11 @@ def release(session: Session, claim: Claim) -> None:
     )
 
 
+def use(session: Session, account_id: str, kind: Kind, *, now: datetime) -> None:
+    """Something was done that no attempt stands for: a post was deleted."""
+    session.add(QuotaUseRow(account_id=account_id, kind=kind, at=now))
+
+
 def took_effect(session: Session, attempt_id: str, *, now: datetime) -> None:
     """The attempt was answered: from now on its window counts."""
     session.exec(
