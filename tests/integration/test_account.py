@@ -72,7 +72,7 @@ def test_there_is_nobody_to_act_as_without_an_account(client: Client) -> None:
         (lambda a, post: a.repost(post), ["POST /{post}/repost"]),
         (lambda a, post: a.delete(post), ["DELETE /{post}"]),
     ],
-    ids=lambda value: value[-1] if isinstance(value, list) else "",
+    ids=lambda value: value[-1] if isinstance(value, list) else "by",
 )
 def test_each_method_asks_its_endpoint(
     world: Profiles, astro: Account, call: Callable[[Account, str], object], paths: list[str]

@@ -10,9 +10,12 @@ from threadsworker.cli import (
     accounts,
     changing,
     importing,
+    insights,
     looking,
+    managing,
     posting,
     quota,
+    reading,
     running,
     schedules,
 )
@@ -62,6 +65,21 @@ app.command()(changing.edit)
 app.command()(looking.cancel)
 app.command()(looking.resolve)
 app.command()(quota.quota)
+app.command()(reading.posts)
+app.command("post-info")(reading.post_info)
+app.command()(reading.replies)
+app.command()(reading.conversation)
+app.command()(reading.mentions)
+app.command()(reading.search)
+app.command()(reading.profile)
+app.command()(reading.locations)
+app.command()(insights.insights)
+app.command()(managing.delete)
+app.command()(managing.repost)
+app.command()(managing.hide)
+app.command()(managing.unhide)
+app.command()(managing.approve)
+app.command()(managing.ignore)
 app.command()(running.demo)
 app.command()(running.up)
 passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

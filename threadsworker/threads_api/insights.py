@@ -71,14 +71,14 @@ TIMELESS = frozenset({UserMetric.FOLLOWERS_COUNT, UserMetric.FOLLOWER_DEMOGRAPHI
 class DayValue(MetaObject):
     """A figure of a day, or of all time, and then without an end."""
 
-    value: float
+    value: int | float
     end_time: Moment | None = None
 
 
 class LinkValue(MetaObject):
     """How often a link was followed."""
 
-    value: float
+    value: int | float
     link_url: str
 
 
@@ -86,7 +86,7 @@ class BreakdownResult(MetaObject):
     """A figure of one country, city, age or gender."""
 
     dimension_values: tuple[str, ...] = ()
-    value: float
+    value: int | float
 
 
 class BreakdownValues(MetaObject):
@@ -97,7 +97,7 @@ class BreakdownValues(MetaObject):
 class TotalValue(MetaObject):
     """A figure of the whole period, or its parts."""
 
-    value: float | None = None
+    value: int | float | None = None
     breakdowns: tuple[BreakdownValues, ...] = ()
 
 
@@ -117,7 +117,7 @@ class Insight(MetaObject):
     link_total_values: tuple[LinkValue, ...] = ()
 
     @property
-    def total(self) -> float | None:
+    def total(self) -> int | float | None:
         """The figure, or the sum of its parts; None if Meta gave none."""
         if self.total_value is not None and self.total_value.value is not None:
             return self.total_value.value
