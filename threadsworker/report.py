@@ -40,6 +40,8 @@ class SegmentReport(_Report):
     #: Media id of the post that it replies to.
     reply_to: str | None
     media: tuple[MediaReport, ...]
+    #: When `Client.delete` took it from Threads; None: it did not.
+    deleted_at: datetime | None = None
 
 
 class Problem(_Report):
@@ -89,7 +91,9 @@ class Job(JobSummary):
     @property
     def media_ids(self) -> tuple[str, ...]:
         """Of the segments that are live, in order."""
-        return tuple(s.media_id for s in self.segments if s.media_id is not None)
+        return tuple(
+            s.media_id for s in self.segments if s.media_id is not None and s.deleted_at is None
+        )
 
 
 class Schedule(_Report):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.profiles import Profiles, profiles, publish
+from tests.profiles import ASTRO_TOKEN, Profiles, profiles, publish
 from threadsworker.errors import RequestRefused
 
 
@@ -26,6 +26,15 @@ def test_cursors_are_followed_and_no_url_holds_the_token(world: Profiles) -> Non
     assert [entry["query"]["limit"] for entry in pages] == ["100"] * len(pages)
     assert ["after" in entry["query"] for entry in pages] == [False, True, True, True]
     assert not any(entry["token_in_query"] for entry in pages)
+
+
+def test_the_url_of_the_next_page_which_holds_the_token_is_not_kept(world: Profiles) -> None:
+    world.sandbox.set_options(page_cap=1)
+    for number in range(3):
+        publish(world.astro, f"post {number}")
+    answer = world.astro.get("/me/threads")
+    assert ASTRO_TOKEN in answer["paging"]["next"]
+    assert ASTRO_TOKEN not in repr(list(world.astro.own_threads()))
 
 
 def test_a_limit_is_how_many_objects_in_all(world: Profiles) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 import requests
+from typer.testing import CliRunner
 
 from tests.reliability.doubt import (
     LOST,
@@ -19,6 +21,7 @@ from tests.reliability.doubt import (
 )
 from tests.reliability.virtual_world import ACCESS_TOKEN, World
 from threadsworker import NotPossible
+from threadsworker.cli.application import app
 from threadsworker.errors import AnswerLost, NotFound, RequestRefused
 
 #: What Meta answers for a post that does not exist, and for one that the token may not delete.
@@ -68,7 +71,8 @@ def test_a_whole_thread_goes_tail_first(world: World) -> None:
     assert texts(world) == []
     assert told(world, job_id) == [(n, media_ids[n], False) for n in (2, 1, 0)]
     assert deleted.state == "published"
-    assert deleted.media_ids == media_ids
+    assert deleted.media_ids == ()
+    assert all(segment.deleted_at is not None for segment in deleted.segments)
 
 
 def test_a_quota_without_room_for_all_of_it_deletes_nothing(world: World) -> None:
@@ -113,6 +117,15 @@ def test_a_segment_that_is_gone_already_counts_as_deleted(world: World) -> None:
     by_hand(world, first)
     world.client.delete(job_id)
     assert told(world, job_id) == [(2, third, True), (1, second, False), (0, first, True)]
+
+
+def test_a_segment_that_was_deleted_alone_is_not_asked_for_again(world: World) -> None:
+    job_id = done(world)
+    first, second, third = job(world, job_id).media_ids
+    world.client.acting_as("main").delete(second)
+    assert job(world, job_id).media_ids == (first, third)
+    world.client.delete(job_id)
+    assert deletions(world) == [second, third, first]
 
 
 def test_a_post_that_meta_only_calls_gone_is_not_taken_for_deleted(world: World) -> None:
@@ -188,6 +201,21 @@ def test_deletions_are_seen_in_the_quota(world: World) -> None:
     deletes = world.client.acting_as("main").quota().deletes
     assert deletes is not None
     assert (deletes.used, deletes.total) == (3, 100)
+
+
+def test_the_command_deletes_a_thread_by_its_job(world: World) -> None:
+    job_id = done(world)
+    media_ids = job(world, job_id).media_ids
+    environment = {
+        "THREADSWORKER_HOME": str(world.settings.home),
+        "THREADSWORKER_THREADS_API_URL": world.sandbox.threads_api_url,
+    }
+    ran = CliRunner(env=environment).invoke(app, ["delete", job_id, "--json"])
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout) == {"job": job_id, "deleted": list(media_ids)}
+    assert deletions(world) == list(media_ids[::-1])
+    shown = CliRunner(env=environment).invoke(app, ["show", job_id])
+    assert shown.stdout.count("deleted 20") == 3
 
 
 def test_a_rejected_token_is_written_down_as_a_step_would(world: World) -> None:

@@ -58,10 +58,8 @@ def _job(client: Client, job_id: str) -> Job | None:
 
 def _thread(client: Client, job_id: str) -> list[str]:
     """Delete the thread; the media ids of all of it that is gone, those of before too."""
-    from threadsworker.store.removal import DELETED
-
-    events = client.delete(job_id).events
-    return [str(event.data["media_id"]) for event in events if event.what == DELETED]
+    deleted = [one for one in client.delete(job_id).segments if one.deleted_at is not None]
+    return [one.media_id for one in deleted if one.media_id is not None]
 
 
 def repost(post: PostId, account: AccountName = "main", as_json: Json = False) -> None:

@@ -198,6 +198,8 @@ def thread(job: report.Job, out: Console) -> None:
         parent = segment.reply_to or "nothing, it is the root"
         out.print(Text(f"  media id {segment.media_id or '-'}  replies to {parent}", style="cyan"))
         out.print(Text(f"  {segment.permalink or '-'}", style="cyan"))
+        if segment.deleted_at is not None:
+            out.print(Text(f"  deleted {segment.deleted_at:%Y-%m-%d %H:%M:%S} UTC", style="dim"))
 
 
 def head(text: str, width: int = 48) -> str:

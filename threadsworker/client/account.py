@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from sqlmodel import Session
+
 from threadsworker.client.acting import Acting
 from threadsworker.errors import RequestRefused
 from threadsworker.http import Http
-from threadsworker.store import quota
+from threadsworker.store import quota, removal
 from threadsworker.store.database import clock
 from threadsworker.threads_api import (
     ApprovalStatus,
@@ -307,9 +309,13 @@ class Account:
         acting = Acting(self._client, self.name, self._http)
         with acting.heard() as api:
             gone = api.delete_media(post_id)
-        self._client._write(
-            lambda session: quota.use(session, acting.account_id, "delete", now=clock(session))
-        )
+
+        def note(session: Session) -> None:
+            now = clock(session)
+            quota.use(session, acting.account_id, "delete", now=now)
+            removal.deleted_alone(session, post_id, now=now)
+
+        self._client._write(note)
         return gone
 
     def hide(self, reply_id: str) -> None:

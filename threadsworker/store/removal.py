@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 from threadsworker.errors import NotPossible
 from threadsworker.job import RESTING
 from threadsworker.store import events, jobs, segments
-from threadsworker.store.tables import EventRow, JobRow
+from threadsworker.store.tables import EventRow, JobRow, SegmentRow
 
 #: The event of a deleted segment; its data hold the media id.
 DELETED = "segment_deleted"
@@ -72,6 +72,13 @@ def deleted(
         media_id=media_id,
         gone_before=gone_before,
     )
+
+
+def deleted_alone(session: Session, media_id: str, *, now: datetime) -> None:
+    """A post was deleted by its id; if it is a segment of a job, that job is told."""
+    row = session.exec(select(SegmentRow).where(SegmentRow.media_id == media_id)).first()
+    if row is not None:
+        deleted(session, row.job_id, row.index, media_id, gone_before=False, now=now)
 
 
 def _deleted(session: Session, job_id: str) -> set[str]:

@@ -25,7 +25,7 @@ from threadsworker.post import (
     Spoiler,
     TextAttachment,
 )
-from threadsworker.store import containers, events, jobs, segments, staged
+from threadsworker.store import containers, events, jobs, removal, segments, staged
 from threadsworker.store.tables import AccountRow, JobRow, MediaRow, SegmentRow
 from threadsworker.text import likeness
 from threadsworker.when import When
@@ -276,15 +276,20 @@ def describe(session: Session, job: JobRow) -> report.Job:
     rows = segments.of_job(session, job.id)
     media = segments.media_of(session, rows)
     created = containers.creation_ids(session, [row.id for row in rows])
+    history = events.of_job(session, job.id)
+    gone = {event.data["media_id"]: event.at for event in history if event.what == removal.DELETED}
     return report.Job(
         **_summary(job, account.name),
-        segments=tuple(_segment(row, media[row.id], created.get(row.id)) for row in rows),
+        segments=tuple(
+            _segment(row, media[row.id], created.get(row.id), gone.get(row.media_id))
+            for row in rows
+        ),
         staged_files=staged.count(session, job.id),
         events=tuple(
             report.EventReport(
                 at=event.at, what=event.what, run=event.run, segment=event.segment, data=event.data
             )
-            for event in events.of_job(session, job.id)
+            for event in history
         ),
     )
 
@@ -311,7 +316,10 @@ def _summary(job: JobRow, account: str) -> dict[str, Any]:
 
 
 def _segment(
-    row: SegmentRow, media: Sequence[MediaRow], container_id: str | None
+    row: SegmentRow,
+    media: Sequence[MediaRow],
+    container_id: str | None,
+    deleted_at: datetime | None,
 ) -> report.SegmentReport:
     return report.SegmentReport(
         index=row.index,
@@ -327,4 +335,5 @@ def _segment(
             )
             for item in media
         ),
+        deleted_at=deleted_at,
     )
