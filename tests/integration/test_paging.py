@@ -37,6 +37,21 @@ def test_the_url_of_the_next_page_which_holds_the_token_is_not_kept(world: Profi
     assert ASTRO_TOKEN not in repr(list(world.astro.own_threads()))
 
 
+def test_the_sandbox_turns_pages_back_and_forth(world: Profiles) -> None:
+    """Nothing of ours goes back; other clients do."""
+    posts = [publish(world.astro, f"post {number}") for number in range(5)][::-1]
+    first = world.astro.get("/me/threads", limit="2")
+    assert "previous" not in first["paging"]
+    second = world.astro.get("/me/threads", limit="2", after=first["paging"]["cursors"]["after"])
+    assert [one["id"] for one in second["data"]] == posts[2:4]
+    back = second["paging"]["cursors"]["before"]
+    again = world.astro.get("/me/threads", limit="2", before=back)
+    assert [one["id"] for one in again["data"]] == posts[:2]
+    last = world.astro.get("/me/threads", limit="2", after=second["paging"]["cursors"]["after"])
+    assert "next" not in last["paging"]
+    assert "previous" in last["paging"]
+
+
 def test_a_limit_is_how_many_objects_in_all(world: Profiles) -> None:
     posts = [publish(world.astro, f"post {number}") for number in range(130)]
     before = len(world.sandbox.ledger)

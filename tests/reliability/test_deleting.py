@@ -91,6 +91,20 @@ def test_a_quota_without_room_for_all_of_it_deletes_nothing(world: World) -> Non
     assert texts(world) == []
 
 
+def test_a_quota_that_others_use_up_meanwhile_stops_it_and_pauses_nothing(world: World) -> None:
+    job_id = done(world)
+    words = {"message": "Publishing Limit Reached", "code": 9, "error_subcode": 2207042}
+    full = {"status": 400, "body": {"error": words}}
+    world.sandbox.plan_fault(
+        {"match": {"method": "DELETE", "nth": 2}, "act": False, "answer": full}
+    )
+    assert "Publishing Limit Reached" in refuses(world, job_id, "delete.quota")
+    assert texts(world) == ["First.", "Second."]
+    assert world.client.account().paused_until is None
+    world.client.delete(job_id)
+    assert texts(world) == []
+
+
 @pytest.mark.parametrize("acted", [True, False])
 def test_a_lost_answer_is_settled_by_the_next_call(world: World, acted: bool) -> None:
     job_id = done(world)

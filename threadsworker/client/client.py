@@ -227,8 +227,8 @@ class Client(Schedules):
         NotFound, NotPossible:
             There is no such job; it is not at rest (`job.not_at_rest`); nothing of it is live, or
             no more (`job.nothing_live`); the delete quota has no room for all that is
-            (`delete.quota`), and nothing was deleted; Meta asked for a pause
-            (`account.throttled`).
+            (`delete.quota`), and unless others used it meanwhile nothing was deleted; Meta asked
+            for a pause (`account.throttled`).
         ApiError, NoAnswer:
             Meta refused; there was no usable answer, and the next call finds out.
         """

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session
 
 from threadsworker.client.acting import Acting
-from threadsworker.errors import ApiError, NotPossible, NotReady, RequestRefused
+from threadsworker.errors import ApiError, NotPossible, NotReady, RateLimited, RequestRefused
 from threadsworker.http import Http
 from threadsworker.store import quota, removal
 from threadsworker.store.database import clock
-from threadsworker.threads_api import ThreadsApi
+from threadsworker.threads_api import QUOTA_USED_UP, ThreadsApi
 
 if TYPE_CHECKING:
     from threadsworker.client.jobs import Jobs
@@ -74,6 +74,13 @@ def _delete(api: ThreadsApi, media_id: str) -> bool:
     """Delete the post; whether it was gone before."""
     try:
         api.delete_media(media_id)
+    except RateLimited as error:
+        if (error.code, error.subcode) != QUOTA_USED_UP:
+            raise
+        raise NotPossible(
+            f"the delete quota was used up before post {media_id}: {error.message}",
+            code="delete.quota",
+        ) from error
     except (NotReady, RequestRefused) as error:
         if not _is_gone(error) or _is_there(api, media_id):
             raise
