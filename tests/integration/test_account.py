@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.profiles import ASTRO_TOKEN, COOK_TOKEN, Profiles, profiles, publish
-from threadsworker import Account, Client, InvalidRequest, NotFound, NotPossible
+from threadsworker import Account, Client, InvalidRequest, NotFound, NotPossible, Poll
 from threadsworker.errors import RateLimited, RequestRefused, TokenRejected
 from threadsworker.settings import load_settings
 
@@ -109,6 +109,23 @@ def test_a_listing_goes_over_all_pages_and_takes_other_fields(
     assert [post.id for post in found] == posts[::-1]
     assert found[0].text is None
     assert [post.id for post in astro.posts(limit=3)] == posts[:1:-1]
+
+
+def test_a_place_is_told_if_it_is_asked_for(world: Profiles, astro: Account) -> None:
+    post = publish(world.astro, "here", location_id="100210000000004")
+    assert astro.post(post).location is None
+    place = astro.post(post, fields=("location{id,city}",)).location
+    assert place is not None
+    assert (place.id, place.city, place.name) == ("100210000000004", "London", None)
+
+
+def test_a_poll_comes_with_its_votes(world: Profiles, astro: Account) -> None:
+    post = publish(world.astro, "tea?", poll_attachment=Poll(options=("yes", "no")))
+    poll = astro.post(post).poll_attachment
+    assert poll is not None
+    assert (poll.option_a, poll.option_b, poll.option_c) == ("yes", "no", None)
+    assert (poll.option_a_votes_percentage, poll.total_votes) == (0.0, 0)
+    assert poll.expiration_timestamp is not None
 
 
 def test_a_bad_argument_is_refused_before_anything_is_sent(world: Profiles, astro: Account) -> None:

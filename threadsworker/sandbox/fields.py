@@ -7,6 +7,7 @@ retrieve-posts and …/retrieve-and-manage-replies/replies-and-conversations (20
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from threadsworker.sandbox.posts import READ_AS, Posts, SandboxPost
 from threadsworker.sandbox.world import iso
 
 _DAY = 86400.0
+#: A field of which only parts are asked for: ``location{id,city}``.
+_PARTS = re.compile(r"(\w+)\{([\w,]*)\}")
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,13 @@ def read_fields(
         There is no such field, or it is among those that are not known here.
     """
     found: dict[str, Any] = {}
+    parts = dict(_PARTS.findall(fields))
     for name in filter(None, split_fields(fields or "id")):
         if name not in FIELDS or name in without:
             raise nonexisting_field(name)
         value = FIELDS[name](view)
+        if name in parts and isinstance(value, dict) and "data" not in value:
+            value = {part: value[part] for part in parts[name].split(",") if part in value}
         if value not in (None, "", [], {}):
             found[name] = value
     return {**found, "id": view.post.id}
