@@ -37,8 +37,12 @@ TOPIC_FORBIDDEN = ".&\n\t"
 POLL_OPTIONS_MIN = 2
 POLL_OPTIONS_MAX = 4
 POLL_OPTION_LIMIT = 25
+#: The provider of GIFs; Tenor's support ended on 2026-03-31. Source: page "posts".
+GIF_PROVIDER = "GIPHY"
 #: Characters of a text attachment. Source: page "reference/publishing".
 TEXT_ATTACHMENT_LIMIT = 10_000
+#: How a range of it may look. Source: page "create-posts/text-attachments" (2026-07-02).
+STYLES = frozenset({"bold", "italic", "highlight", "underline", "strikethrough"})
 #: Spoiler ranges in one text. Source: page "reference/publishing".
 SPOILER_LIMIT = 10
 #: Bytes of an image, and its longer side over its shorter. Source: page "overview".
@@ -126,16 +130,19 @@ class _Frozen(BaseModel):
 
 
 class Poll(_Frozen):
-    """Two to four options of 1 to 25 characters; text-only posts."""
+    """Two to four options of 1 to 25 characters: ``Poll(["yes", "no"])``; text-only posts."""
 
     options: tuple[str, ...]
 
+    def __init__(self, options: Sequence[str] = (), **others: Any) -> None:
+        super().__init__(options=options, **others)
+
 
 class Gif(_Frozen):
-    """A GIF of a provider; text-only posts. Tenor's support ended on 2026-03-31."""
+    """A GIF of GIPHY, by its id there; text-only posts."""
 
     gif_id: str
-    provider: str = "GIPHY"
+    provider: str = GIF_PROVIDER
 
 
 class Spoiler(_Frozen):
@@ -146,7 +153,7 @@ class Spoiler(_Frozen):
 
 
 class Styling(_Frozen):
-    """A range of a text attachment and how it looks: bold, italic, highlight, underline …"""
+    """A range of a text attachment, in its characters, and how it looks: see `STYLES`."""
 
     offset: int = Field(ge=0)
     length: int = Field(ge=1)
@@ -176,6 +183,22 @@ def _as_media(value: Any) -> Any:
     if isinstance(value, Sequence):
         return tuple(item if isinstance(item, Media) else Media(item) for item in value)
     return value
+
+
+def _as_poll(value: Any) -> Any:
+    return {"options": value} if isinstance(value, list | tuple) else value
+
+
+def _as_gif(value: Any) -> Any:
+    return Gif(gif_id=value) if isinstance(value, str) else value
+
+
+def _as_text_attachment(value: Any) -> Any:
+    return TextAttachment(plaintext=value) if isinstance(value, str) else value
+
+
+def _as_spoilers(value: Any) -> Any:
+    return (value,) if isinstance(value, str | Spoiler) else value
 
 
 class Post(_Frozen):
@@ -228,17 +251,20 @@ class Post(_Frozen):
     countries: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
 
     #: On the first segment:
-    poll: Poll | None = None
-    gif: Gif | None = None
-    text_attachment: TextAttachment | None = None
+    #: A list of its options does, as do a GIF's id and the attachment's text.
+    poll: Annotated[Poll | None, BeforeValidator(_as_poll)] = None
+    gif: Annotated[Gif | None, BeforeValidator(_as_gif)] = None
+    text_attachment: Annotated[TextAttachment | None, BeforeValidator(_as_text_attachment)] = None
+    #: Id of one of Meta's locations.
     location_id: str | None = None
     #: Gone after 24 hours; text-only, and neither a reply nor a thread.
     ghost: bool = False
-    #: Share the first segment to the Instagram story too.
+    #: Share the first segment to the Instagram story too, and how that looks.
     share_to_instagram: bool = False
+    instagram_dark_mode: bool = False
 
-    #: Ranges of `text` to hide until tapped.
-    spoilers: tuple[Spoiler, ...] = ()
+    #: What of `text` to hide until tapped: ranges, or the words themselves, wherever they stand.
+    spoilers: Annotated[tuple[Spoiler | str, ...], BeforeValidator(_as_spoilers)] = ()
     #: Hide all media until tapped.
     spoiler_media: bool = False
 
@@ -272,6 +298,7 @@ class Segment:
     location_id: str | None = None
     ghost: bool = False
     share_to_instagram: bool = False
+    instagram_dark_mode: bool = False
     #: In characters of this segment's `text`.
     spoilers: tuple[Spoiler, ...] = ()
     spoiler_media: bool = False

@@ -341,7 +341,7 @@ def test_a_slow_publish_is_waited_for() -> None:
         connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"id":"9"}')
 
     with server(answer_late) as running:
-        assert api(running.url).publish_container("1") == "9"
+        assert api(running.url).publish_container("1").id == "9"
 
 
 def test_the_token_travels_in_a_header_and_the_parameters_in_the_body() -> None:

@@ -15,7 +15,7 @@ def test_posts_go_out_as_the_slots_of_a_full_day_open(world: World) -> None:
     api = by_hand(world)
     for n in range(250):
         api.publish_container(
-            api.create_container(ContainerSpec(media_type=MediaType.TEXT, text=f"old {n}"))
+            api.create_container(ContainerSpec(media_type=MediaType.TEXT, text=f"old {n}")).id
         )
         world.clock.seconds += HOUR if n < 3 else 1
     first = world.sandbox.posts()[0].published_at

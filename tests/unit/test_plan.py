@@ -257,7 +257,7 @@ def test_spoilers_follow_their_text_over_a_cut() -> None:
             {"text": "x", "text_attachment": TextAttachment(plaintext="x" * 10_001)},
         ),
         (
-            "threads.text_attachment.styling",
+            "threads.text_attachment.out_of_range",
             {
                 "text": "x",
                 "text_attachment": TextAttachment(

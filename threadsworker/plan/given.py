@@ -25,9 +25,14 @@ def as_post(post: Post | str, media: Any, options: dict[str, Any]) -> Post:
             [
                 Problem(
                     rule=f"post.{'.'.join(str(part) for part in found['loc']) or 'invalid'}",
-                    message=found["msg"],
+                    message=found["msg"] + _given(found["input"]),
                     where=".".join(str(part) for part in found["loc"]),
                 )
-                for found in error.errors(include_url=False, include_input=False)
+                for found in error.errors(include_url=False)
             ]
         ) from None
+
+
+def _given(value: Any) -> str:
+    """What was given, where that is a word: a control that there is not."""
+    return f", and this is {value!r}" if isinstance(value, str) and len(value) < 80 else ""

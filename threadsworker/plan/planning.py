@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from threadsworker.errors import InvalidPost, Problem
 from threadsworker.plan.bodies import Body, NoRoom, bodies
 from threadsworker.plan.rules import check_post, check_segments, empty
-from threadsworker.post import CAROUSEL_MAX, TEXT_LIMIT, MediaItem, Post, Segment, Spoiler
+from threadsworker.plan.spoilers import check_hidden, ranges, within
+from threadsworker.post import CAROUSEL_MAX, TEXT_LIMIT, MediaItem, Post, Segment
 from threadsworker.text import Unbreakable, measure
 
 
@@ -39,6 +40,7 @@ def plan(
     except NoRoom:
         problems.append(_no_room())
         texts = []
+    problems += check_hidden(post, texts) if texts else []
     segments = _laid_out(post, texts, media)
     problems += check_segments(post, segments)
     if not segments and not problems:
@@ -53,6 +55,7 @@ def _laid_out(post: Post, texts: list[Body], media: Sequence[MediaItem]) -> list
     alone = bool(post.text_attachment or post.gif or post.links)
     count = max(len(texts), len(batches), int(alone))
     texts = [*texts, *([Body("")] * (count - len(texts)))]
+    hidden = ranges(post)
     segments = [
         Segment(
             index=index,
@@ -62,7 +65,7 @@ def _laid_out(post: Post, texts: list[Body], media: Sequence[MediaItem]) -> list
             reply_control=post.reply_control,
             reply_approvals=post.reply_approvals,
             countries=tuple(code.upper() for code in post.countries),
-            spoilers=tuple(_within(post.spoilers, body)),
+            spoilers=tuple(within(hidden, body)),
             spoiler_media=post.spoiler_media and index < len(batches),
         )
         for index, body in enumerate(texts)
@@ -82,6 +85,7 @@ def _with_root_options(post: Post, root: Segment) -> Segment:
         location_id=post.location_id,
         ghost=post.ghost,
         share_to_instagram=post.share_to_instagram,
+        instagram_dark_mode=post.instagram_dark_mode,
     )
 
 
@@ -129,15 +133,6 @@ def _continued(last: Segment, *, text: str) -> Segment:
         countries=last.countries,
         quote=last.quote if last.index > 0 else None,
     )
-
-
-def _within(spoilers: Sequence[Spoiler], body: Body) -> Iterator[Spoiler]:
-    """The parts of the spoilers that fall into this segment, counted from its beginning."""
-    for spoiler in spoilers:
-        start = max(spoiler.offset, body.start)
-        end = min(spoiler.offset + spoiler.length, body.end)
-        if start < end:
-            yield Spoiler(offset=start - body.start + body.lead, length=end - start)
 
 
 def _unbreakable(error: Unbreakable) -> Problem:

@@ -7,29 +7,25 @@ Every check reports all that it finds; nothing stops at the first problem.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
 
 from threadsworker.errors import Problem
+from threadsworker.plan.attachments import check_attachments, is_link
+from threadsworker.plan.combinations import check_combinations, check_links_of_root
+from threadsworker.plan.countries import COUNTRIES
+from threadsworker.plan.spoilers import check_ranges
 from threadsworker.post import (
     ALT_TEXT_LIMIT,
     CAROUSEL_MAX,
     LINK_LIMIT,
-    POLL_OPTION_LIMIT,
-    POLL_OPTIONS_MAX,
-    POLL_OPTIONS_MIN,
     SPOILER_LIMIT,
-    TEXT_ATTACHMENT_LIMIT,
     TEXT_LIMIT,
     TOPIC_FORBIDDEN,
     TOPIC_LIMIT,
     MediaItem,
     Post,
     Segment,
-    Styling,
 )
 from threadsworker.text import is_hashtag, links, measure
-
-STYLES = frozenset({"bold", "italic", "highlight", "underline", "strikethrough"})
 
 
 def check_post(post: Post, media: Sequence[MediaItem]) -> Iterator[Problem]:
@@ -44,10 +40,9 @@ def check_post(post: Post, media: Sequence[MediaItem]) -> Iterator[Problem]:
     yield from _ids(post)
     yield from _countries(post)
     yield from _links(post)
-    yield from _poll(post)
-    yield from _text_attachment(post)
-    yield from _spoiler_ranges(post)
-    yield from _exclusions(post, has_media=bool(media))
+    yield from check_attachments(post)
+    yield from check_ranges(post)
+    yield from check_combinations(post, has_media=bool(media))
 
 
 def check_segments(post: Post, segments: Sequence[Segment]) -> Iterator[Problem]:
@@ -62,6 +57,7 @@ def check_segments(post: Post, segments: Sequence[Segment]) -> Iterator[Problem]
             1,
             len(segments),
         )
+    yield from check_links_of_root(post, segments)
     for segment in segments:
         yield from _link_count(segment)
         if len(segment.spoilers) > SPOILER_LIMIT:
@@ -104,8 +100,8 @@ def _does_not_fit(post: Post, segments: Sequence[Segment]) -> Iterator[Problem]:
 
 def _link_count(segment: Segment) -> Iterator[Problem]:
     found = set(links(segment.text))
-    if segment.link:
-        found.add(segment.link)
+    attached = segment.text_attachment.link if segment.text_attachment else None
+    found |= {link for link in (segment.link, attached) if link}
     if len(found) > LINK_LIMIT:
         yield Problem(
             "threads.links.too_many",
@@ -189,134 +185,20 @@ def _ids(post: Post) -> Iterator[Problem]:
 
 def _countries(post: Post) -> Iterator[Problem]:
     for index, code in enumerate(post.countries):
-        if not (len(code) == 2 and code.isascii() and code.isalpha()):
+        if code.upper() not in COUNTRIES:
             yield Problem(
                 "threads.countries.invalid",
-                f"A country is two letters (ISO 3166-1 alpha-2), and this is {code!r}",
+                f"A country is two letters of ISO 3166-1 (GB, not UK), and this is {code!r}",
                 f"countries[{index}]",
+                given=code,
             )
 
 
 def _links(post: Post) -> Iterator[Problem]:
     for index, link in enumerate(post.links):
-        parts = urlsplit(link)
-        spaced = any(character.isspace() for character in link)
-        if parts.scheme not in ("http", "https") or not parts.netloc or spaced:
+        if not is_link(link):
             yield Problem(
                 "threads.link.invalid",
                 f"A link is a public http or https URL, and this is {link!r}",
                 f"links[{index}]",
             )
-
-
-def _poll(post: Post) -> Iterator[Problem]:
-    if post.poll is None:
-        return
-    count = len(post.poll.options)
-    if not POLL_OPTIONS_MIN <= count <= POLL_OPTIONS_MAX:
-        yield Problem(
-            "threads.poll.options",
-            f"A poll has {POLL_OPTIONS_MIN} to {POLL_OPTIONS_MAX} options, and this has {count}",
-            "poll.options",
-            POLL_OPTIONS_MAX,
-            count,
-        )
-    for index, option in enumerate(post.poll.options):
-        if not 1 <= len(option) <= POLL_OPTION_LIMIT or not option.strip():
-            yield Problem(
-                "threads.poll.option_length",
-                f"An option has 1 to {POLL_OPTION_LIMIT} characters, and this has {len(option)}",
-                f"poll.options[{index}]",
-                POLL_OPTION_LIMIT,
-                len(option),
-            )
-
-
-def _text_attachment(post: Post) -> Iterator[Problem]:
-    attachment = post.text_attachment
-    if attachment is None:
-        return
-    length = len(attachment.plaintext)
-    if not attachment.plaintext.strip():
-        yield Problem(
-            "threads.text_attachment.empty", "A text attachment has a text", "text_attachment", 1, 0
-        )
-    if length > TEXT_ATTACHMENT_LIMIT:
-        yield Problem(
-            "threads.text_attachment.too_long",
-            f"A text attachment has at most {TEXT_ATTACHMENT_LIMIT} characters, and this has "
-            f"{length}",
-            "text_attachment",
-            TEXT_ATTACHMENT_LIMIT,
-            length,
-        )
-    if _badly_styled(attachment.styling, length):
-        yield Problem(
-            "threads.text_attachment.styling",
-            "Styled ranges lie within the text, do not overlap, and are "
-            f"{', '.join(sorted(STYLES))}",
-            "text_attachment.styling",
-        )
-
-
-def _badly_styled(styling: Sequence[Styling], length: int) -> bool:
-    end = 0
-    for one in sorted(styling, key=lambda one: one.offset):
-        unknown = not one.styling_info or not STYLES.issuperset(one.styling_info)
-        if unknown or one.offset < end or one.offset + one.length > length:
-            return True
-        end = one.offset + one.length
-    return False
-
-
-def _spoiler_ranges(post: Post) -> Iterator[Problem]:
-    for index, spoiler in enumerate(post.spoilers):
-        end = spoiler.offset + spoiler.length
-        if end > len(post.text):
-            yield Problem(
-                "threads.spoilers.out_of_range",
-                f"The text has {len(post.text)} characters, and the spoiler ends at {end}",
-                f"spoilers[{index}]",
-                len(post.text),
-                end,
-            )
-
-
-def _exclusions(post: Post, *, has_media: bool) -> Iterator[Problem]:
-    """What Meta takes on text-only posts, and what it does not take together."""
-    text_only = {
-        "poll": post.poll,
-        "gif": post.gif,
-        "text_attachment": post.text_attachment,
-        "ghost": post.ghost,
-    }
-    for name, given in text_only.items():
-        if given and has_media:
-            yield _together(name, "media")
-    if post.poll and post.text_attachment:
-        yield _together("poll", "text_attachment")
-    if post.ghost:
-        others: dict[str, object] = {
-            "reply_to": post.reply_to,
-            "quote": post.quote,
-            "poll": post.poll,
-            "gif": post.gif,
-            "text_attachment": post.text_attachment,
-            "link": post.links,
-            "reply_control": post.reply_control,
-            "reply_approvals": post.reply_approvals,
-            "countries": post.countries,
-            "location": post.location_id,
-            "topic": post.topic,
-        }
-        for name, other in others.items():
-            if other:
-                yield _together("ghost", name)
-
-
-def _together(one: str, other: str) -> Problem:
-    return Problem(
-        f"threads.{one}.with_{other}",
-        f"Meta does not take {one.replace('_', ' ')} together with {other.replace('_', ' ')}",
-        one,
-    )

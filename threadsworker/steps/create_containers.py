@@ -23,7 +23,7 @@ from threadsworker.post import MediaItem, MediaKind
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.observe import OLDEST_CONTAINER, observe
 from threadsworker.steps.troubles import is_final, lag, trouble_of
-from threadsworker.steps.work import Work, load_from
+from threadsworker.steps.work import Work, load_from, record_share
 from threadsworker.store import containers, jobs, segments
 from threadsworker.store.containers import TOO_OLD
 from threadsworker.store.database import clock
@@ -95,7 +95,7 @@ def _create_items(desk: Desk, api: ThreadsApi, works: Sequence[Work]) -> Outcome
     def create(task: tuple[Work, int, MediaItem]) -> None:
         work, position, item = task
         spec = _media_spec(work, item, carousel_item=True)
-        _record(desk, work, position, api.create_container(spec), item.kind.value)
+        _record(desk, work, position, api.create_container(spec).id, item.kind.value)
 
     _all_at_once(create, missing)
     # Those just made are not FINISHED, and are looked at by the next message.
@@ -126,10 +126,13 @@ def _create_post(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outco
     if outcome := _over_budget(desk, work, 0):
         return outcome
     try:
-        threads_id = api.create_container(_post_spec(work))
+        made = api.create_container(_post_spec(work))
     except NotReady as error:
         return _not_known_yet(desk, claim, work, error)
-    _record(desk, work, 0, threads_id, work.kind)
+    _record(desk, work, 0, made.id, work.kind)
+    if made.instagram is not None:
+        with desk.transaction() as session:
+            record_share(session, claim, work, made.instagram)
     return Done()
 
 
@@ -250,6 +253,7 @@ def _post_spec(work: Work) -> ContainerSpec:
         enable_reply_approvals=planned.reply_approvals,
         location_id=planned.location_id,
         crossreshare_to_ig=planned.share_to_instagram,
+        crossreshare_to_ig_dark_mode=planned.instagram_dark_mode,
     )
 
 

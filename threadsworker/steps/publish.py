@@ -48,11 +48,11 @@ from threadsworker.steps.quota import full_until as quota_full_until
 from threadsworker.steps.read_back import read_back
 from threadsworker.steps.settle import settle
 from threadsworker.steps.troubles import is_quota, lag, outcome_of, trouble_of
-from threadsworker.steps.work import Work, load, record_live
+from threadsworker.steps.work import Work, load, record_live, record_share
 from threadsworker.store import accounts, containers, jobs, quota, segments, standing
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
-from threadsworker.threads_api import ThreadsApi
+from threadsworker.threads_api import Made, ThreadsApi
 
 logger = logging.getLogger(__name__)
 
@@ -165,7 +165,7 @@ def _send(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
         return attempt_id
     assert work.container is not None
     try:
-        media_id = api.publish_container(work.container.threads_id)
+        made = api.publish_container(work.container.threads_id)
     except NeverSent as error:
         _close(desk, claim, work, attempt_id, AttemptState.NOT_SENT)
         return outcome_of(error, tries=claim.tries, dice=desk.dice)
@@ -183,7 +183,7 @@ def _send(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
         logger.warning("Job %s: %s; the container is asked", claim.job_id, error)
         # Ask the container at once: most lost answers are settled by the first look.
         return Wait(delay=timedelta(seconds=0.5), reason=WaitReason.IN_DOUBT)
-    _accepted(desk, claim, work, attempt_id, media_id)
+    _accepted(desk, claim, work, attempt_id, made)
     work, _ = load(desk, claim, work.row.index)
     return read_back(desk, claim, api, work)
 
@@ -299,7 +299,7 @@ def _close(
     wait=wait_random_exponential(multiplier=0.2, max=5.0),
     reraise=True,
 )
-def _accepted(desk: Desk, claim: Claim, work: Work, attempt_id: str, media_id: str) -> None:
+def _accepted(desk: Desk, claim: Claim, work: Work, attempt_id: str, made: Made) -> None:
     """
     A fact, in a commit of its own, at once: taken also from a worker that lost its claim.
 
@@ -308,7 +308,9 @@ def _accepted(desk: Desk, claim: Claim, work: Work, attempt_id: str, media_id: s
     with desk.transaction() as session:
         containers.settle(session, attempt_id, AttemptState.ACCEPTED)
         quota.took_effect(session, attempt_id, now=clock(session))
-        record_live(session, claim, work, media_id, "segment_published")
+        record_live(session, claim, work, made.id, "segment_published")
+        if made.instagram is not None:
+            record_share(session, claim, work, made.instagram)
 
 
 def _not_known_yet(desk: Desk, claim: Claim, work: Work, error: NotReady) -> Outcome:

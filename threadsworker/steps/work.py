@@ -84,6 +84,13 @@ def record_live(session: Session, claim: Claim, work: Work, media_id: str, what:
         )
 
 
+def record_share(session: Session, claim: Claim, work: Work, status: str) -> None:
+    """Keep what Meta says of sharing the segment to Instagram. It changes nothing of the post."""
+    now = clock(session)
+    what = "instagram_share"
+    jobs.record(session, claim, what, now=now, segment=work.row.index, status=status)
+
+
 def load(desk: Desk, claim: Claim, index: int) -> tuple[Work, Credentials]:
     """Segment `index` of the claimed job, and the account's tokens."""
     found, account = load_from(desk, claim, index, only=True)

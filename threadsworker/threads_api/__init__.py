@@ -14,6 +14,7 @@ from threadsworker.threads_api.arguments import When
 from threadsworker.threads_api.containers import (
     ContainerSpec,
     ContainerStatus,
+    Made,
     MediaType,
     StatusCode,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Embed",
     "Insight",
     "Location",
+    "Made",
     "MediaMetric",
     "MediaObject",
     "MediaType",

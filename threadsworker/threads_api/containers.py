@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
-from threadsworker.post import Gif, Poll, ReplyControl, Spoiler, TextAttachment
+from threadsworker.post import Gif, Poll, ReplyControl, Spoiler, Styling, TextAttachment
+
+#: What Meta counts offsets and lengths in, of spoilers and of styles. Not stated for Threads;
+#: the Graph API's own ranges are counted in code points
+#: (https://developers.facebook.com/docs/graph-api/reference/entity-at-text-range). A text
+#: without emoji is the same in both.
+OFFSETS: Literal["code points", "utf-16 units"] = "code points"
 
 
 class MediaType(StrEnum):
@@ -46,6 +52,16 @@ class ContainerStatus:
 
 
 @dataclass(frozen=True)
+class Made:
+    """What Meta has just made: a container, or a post."""
+
+    id: str
+    #: ``SUCCESS`` or ``FAILED``, if Meta says what became of sharing it to Instagram. The post
+    #: itself does not depend on it.
+    instagram: str | None = None
+
+
+@dataclass(frozen=True)
 class ContainerSpec:
     """
     Every parameter of a container but one.
@@ -81,6 +97,7 @@ class ContainerSpec:
     enable_reply_approvals: bool = False
     location_id: str | None = None
     crossreshare_to_ig: bool = False
+    crossreshare_to_ig_dark_mode: bool = False
 
     def form(self) -> dict[str, str]:
         """The form fields; only what is set. Objects are JSON in a field, as Meta wants them."""
@@ -100,13 +117,14 @@ class ContainerSpec:
             "poll_attachment": _poll(self.poll_attachment),
             "topic_tag": self.topic_tag,
             "is_spoiler_media": self.is_spoiler_media,
-            "text_entities": _spoilers(self.text_entities),
+            "text_entities": _spoilers(self.text_entities, self.text or ""),
             "text_attachment": _attachment(self.text_attachment),
             "gif_attachment": self.gif_attachment.model_dump() if self.gif_attachment else None,
             "is_ghost_post": self.is_ghost_post,
             "enable_reply_approvals": self.enable_reply_approvals,
             "location_id": self.location_id,
             "crossreshare_to_ig": self.crossreshare_to_ig,
+            "crossreshare_to_ig_dark_mode": self.crossreshare_to_ig_dark_mode,
         }
         return {name: _written(value) for name, value in fields.items() if value}
 
@@ -126,10 +144,8 @@ def _poll(poll: Poll | None) -> dict[str, str] | None:
     return {f"option_{letter}": text for letter, text in zip("abcd", poll.options, strict=False)}
 
 
-def _spoilers(spoilers: tuple[Spoiler, ...]) -> list[dict[str, Any]]:
-    return [
-        {"entity_type": "SPOILER", "offset": one.offset, "length": one.length} for one in spoilers
-    ]
+def _spoilers(spoilers: tuple[Spoiler, ...], text: str) -> list[dict[str, Any]]:
+    return [{"entity_type": "SPOILER", **_range(text, one)} for one in spoilers]
 
 
 def _attachment(attachment: TextAttachment | None) -> dict[str, Any] | None:
@@ -140,11 +156,17 @@ def _attachment(attachment: TextAttachment | None) -> dict[str, Any] | None:
         fields["link_attachment_url"] = attachment.link
     if attachment.styling:
         fields["text_with_styling_info"] = [
-            {
-                "offset": one.offset,
-                "length": one.length,
-                "styling_info": list(one.styling_info),
-            }
+            {**_range(attachment.plaintext, one), "styling_info": list(one.styling_info)}
             for one in attachment.styling
         ]
     return fields
+
+
+def _range(text: str, one: Spoiler | Styling) -> dict[str, int]:
+    """Where the range lies in the text, as Meta counts."""
+    before, within = text[: one.offset], text[one.offset : one.offset + one.length]
+    return {"offset": _count(before), "length": _count(within)}
+
+
+def _count(text: str) -> int:
+    return len(text) if OFFSETS == "code points" else len(text.encode("utf-16-le")) // 2

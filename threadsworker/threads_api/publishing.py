@@ -7,6 +7,8 @@ https://developers.facebook.com/documentation/threads/troubleshooting (2026-04-2
 
 from __future__ import annotations
 
+from typing import Any
+
 from threadsworker.errors import (
     AnswerLost,
     ApiError,
@@ -16,7 +18,7 @@ from threadsworker.errors import (
     TokenRejected,
 )
 from threadsworker.threads_api.connection import Connection
-from threadsworker.threads_api.containers import ContainerSpec, ContainerStatus, StatusCode
+from threadsworker.threads_api.containers import ContainerSpec, ContainerStatus, Made, StatusCode
 
 #: Code and subcode of the refusals that prove that nothing was published: "the container does
 #: not exist", or not yet, and a token that does not open. No others do: Meta has answered "no
@@ -28,9 +30,9 @@ _TOKEN_DOES_NOT_OPEN = 190
 class Publishing(Connection):
     """The calls that make a post."""
 
-    def create_container(self, spec: ContainerSpec) -> str:
+    def create_container(self, spec: ContainerSpec) -> Made:
         """
-        Make a container; its id, the creation id. It is invisible and lives 24 hours.
+        Make a container; its id is the creation id. It is invisible and lives 24 hours.
 
         Sent once. Making another after a lost answer does no harm.
 
@@ -44,7 +46,7 @@ class Publishing(Connection):
         made = self.post("/me/threads", spec.form())
         if not made.get("id"):
             raise AnswerLost("POST /me/threads: an answer without an id")
-        return str(made["id"])
+        return _made(made)
 
     def container_status(self, container_id: str) -> ContainerStatus:
         """
@@ -64,9 +66,9 @@ class Publishing(Connection):
             status = StatusCode.IN_PROGRESS
         return ContainerStatus(status=status, error_message=found.get("error_message"))
 
-    def publish_container(self, creation_id: str) -> str:
+    def publish_container(self, creation_id: str) -> Made:
         """
-        Make a container public and return the media id of the post.
+        Make a container public; the id is the media id of the post.
 
         **Not safe to repeat.** After `OutcomeUnknown`, ask `container_status`: PUBLISHED
         means that it happened; FINISHED, minutes later, that it did not.
@@ -96,7 +98,15 @@ class Publishing(Connection):
             raise OutcomeUnknown(f"publish of {creation_id}: {error}") from error
         if not published.get("id"):
             raise OutcomeUnknown(f"publish of {creation_id}: an answer without an id")
-        return str(published["id"])
+        return _made(published)
+
+
+def _made(answer: dict[str, Any]) -> Made:
+    # The guide says "publish response", its sample is of a create: it may come with either.
+    # Source: https://developers.facebook.com/documentation/threads/share-to-ig-stories
+    # (2026-03-25).
+    shared = answer.get("crossreshare_to_ig_status")
+    return Made(str(answer["id"]), shared if isinstance(shared, str) else None)
 
 
 def _proves_nothing_published(error: ApiError | AnswerLost) -> bool:
