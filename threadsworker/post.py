@@ -135,7 +135,8 @@ class Poll(_Frozen):
     options: tuple[str, ...]
 
     def __init__(self, options: Sequence[str] = (), **others: Any) -> None:
-        super().__init__(options=options, **others)
+        fields: dict[str, Any] = {"options": options, **others}
+        super().__init__(**fields)
 
 
 class Gif(_Frozen):

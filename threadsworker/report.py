@@ -39,6 +39,8 @@ class SegmentReport(_Report):
     permalink: str | None
     #: Media id of the post that it replies to.
     reply_to: str | None
+    #: What is set of its other parameters, by the names of `Segment`: ``{"topic": "sea"}``.
+    options: dict[str, Any] = {}
     media: tuple[MediaReport, ...]
     #: When `Client.delete` took it from Threads; None: it did not.
     deleted_at: datetime | None = None

@@ -153,7 +153,7 @@ def hidden(segment: Segment) -> list[str]:
 
 
 def test_short_forms_mean_the_same() -> None:
-    short = Post(text="x", poll=["a", "b"], gif="g", text_attachment="long", spoilers="x")  # type: ignore[arg-type]
+    short = Post(text="x", poll=["a", "b"], gif="g", text_attachment="long", spoilers="x")
     assert short.poll == Poll(("a", "b")) == Poll(options=("a", "b"))
     assert short.gif == Gif(gif_id="g", provider="GIPHY")
     assert short.text_attachment == TextAttachment(plaintext="long")

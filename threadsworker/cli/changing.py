@@ -12,6 +12,7 @@ from threadsworker.cli import posting
 from threadsworker.cli.console import Json, errors_as_exit_codes, note, say, say_json
 from threadsworker.cli.given import media_of, post_fields
 from threadsworker.cli.looking import JobId
+from threadsworker.cli.options import with_post_options
 
 if TYPE_CHECKING:
     from threadsworker.report import Job
@@ -39,6 +40,7 @@ def reschedule(
         _answer(Client().reschedule(job, at=at, timezone=timezone), as_json=as_json)
 
 
+@with_post_options
 def edit(
     job: JobId,
     text: Annotated[str | None, typer.Argument(help="The new text; - reads it from stdin.")] = None,
@@ -48,16 +50,8 @@ def edit(
     file: posting.Files = None,
     alt: posting.Alts = None,
     kind: posting.Kinds = None,
-    reply_to: posting.ReplyTo = None,
-    quote: posting.Quote = None,
-    quote_all: posting.QuoteAll = False,
-    tag: posting.Tag = None,
-    topic: posting.Topic = None,
-    link: posting.Link = None,
-    reply_control: posting.ReplyControl = None,
-    countries: posting.Countries = None,
-    pace: posting.Pace = None,
-    pace_jitter: posting.PaceJitter = None,
+    *,
+    given: dict[str, Any],
     as_json: Json = False,
 ) -> None:
     """Replace a whole post, media and options too, until something of it has gone out."""
@@ -67,12 +61,12 @@ def edit(
     with errors_as_exit_codes(as_json=as_json):
         if text == "-":
             text = sys.stdin.read()
-        fields, media = post_fields(locals()), media_of(file or [], alt or [], kind or [])
+        media = media_of(file or [], alt or [], kind or [])
         if markdown is not None:
             document = read_thread(posting.text_of(markdown), folder=markdown.parent)
             text, media = document.text, [*document.media, *media]
-            fields = post_fields(document.options) | fields
-        _answer(Client().edit(job, text or "", media=media, **fields), as_json=as_json)
+            given = document.options | given
+        _answer(Client().edit(job, text or "", media=media, **post_fields(given)), as_json=as_json)
 
 
 def _answer(job: Job, *, as_json: bool) -> None:

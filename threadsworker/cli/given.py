@@ -6,32 +6,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from threadsworker.cli.options import OPTIONS
+from threadsworker.cli.styling import styled
 from threadsworker.errors import InvalidPost, Problem
-from threadsworker.post import Media, MediaKind
+from threadsworker.post import Media, MediaKind, TextAttachment
 
-#: Options that may be given several times.
-LISTS = frozenset({"tag", "link"})
-FLAGS = frozenset(
-    {
-        "quote_all",
-        "no_chain",
-        "continuation_marks",
-        "numbering",
-        "auto_hashtags",
-        "no_hashtags",
-        "persist_tags",
-        "no_rate_limit_check",
-        "no_rate_limit_wait",
-    }
+LISTS, FLAGS, NUMBERS = (
+    frozenset(name for name, option in OPTIONS.items() if option.kind == kind)
+    for kind in ("list", "flag", "number")
 )
-#: Options with one value; `NUMBERS` are those of them that are numbers.
-TEXTS = frozenset(
-    {"account", "key", "at", "timezone", "reply_to", "quote", "topic", "reply_control"}
-    | {"countries"}
-)
-NUMBERS = frozenset({"pace", "pace_jitter"})
+#: Options with one value; those that are none of `Post`'s are its terms.
+TEXTS = frozenset(name for name, option in OPTIONS.items() if option.kind == "text") | {
+    "account",
+    "key",
+    "at",
+    "timezone",
+}
 #: How a flag is written.
 TRUE = {"true": True, "yes": True, "false": False, "no": False}
+#: Endings of files whose text is styled by marks.
+_MARKDOWN = {".md", ".markdown"}
 
 
 def post_fields(given: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +33,11 @@ def post_fields(given: dict[str, Any]) -> dict[str, Any]:
     The fields of `Post`, from options of the command line, of front matter, or of a row.
 
     Its text and media are apart, as are the terms: account, key, at and timezone.
+
+    Raises
+    ------
+    InvalidPost:
+        The text to attach cannot be read, or there is none for the link.
     """
     named = {
         "reply_to": given.get("reply_to"),
@@ -48,7 +47,17 @@ def post_fields(given: dict[str, Any]) -> dict[str, Any]:
         "topic": given.get("topic"),
         "links": tuple(given.get("link") or ()),
         "reply_control": given.get("reply_control"),
+        "reply_approvals": given.get("approve_replies"),
         "countries": given.get("countries"),
+        "location_id": given.get("location"),
+        "poll": _poll(given.get("poll") or []),
+        "gif": given.get("gif"),
+        "text_attachment": _text_attachment(given.get("attach_text"), given.get("attach_link")),
+        "spoilers": tuple(given.get("spoiler") or ()),
+        "spoiler_media": given.get("spoiler_media"),
+        "ghost": given.get("ghost"),
+        "share_to_instagram": given.get("share_to_instagram"),
+        "instagram_dark_mode": given.get("dark"),
         "continuation_marks": given.get("continuation_marks"),
         "numbering": given.get("numbering"),
         "auto_handle_hashtags": given.get("auto_hashtags"),
@@ -68,6 +77,29 @@ def post_fields(given: dict[str, Any]) -> dict[str, Any]:
     if given.get("no_rate_limit_wait"):
         options["wait_on_rate_limit"] = False
     return options
+
+
+def _poll(options: list[str]) -> list[str]:
+    """Its options. A poll has two at least: a single value holds them all."""
+    if len(options) == 1:
+        return [part.strip() for part in options[0].split("|")]
+    return options
+
+
+def _text_attachment(file: str | None, link: str | None) -> TextAttachment | None:
+    if file is None:
+        if link is None:
+            return None
+        message = "A link of an attached text needs the text: --attach-text"
+        raise InvalidPost([Problem("text_attachment.link.without_text", message, "attach_link")])
+    try:
+        text = Path(file).read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        problem = Problem("text_attachment.file.unreadable", f"{file}: {reason}", "attach_text")
+        raise InvalidPost([problem]) from None
+    plain, styling = styled(text) if Path(file).suffix.lower() in _MARKDOWN else (text, ())
+    return TextAttachment(plaintext=plain, link=link, styling=styling)
 
 
 def media_of(files: Sequence[str | Path], alts: list[str], kinds: list[str]) -> list[Media]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 
 from threadsworker.cli.console import Json, errors_as_exit_codes, note, say_json
 from threadsworker.cli.given import media_of, post_fields
-from threadsworker.cli.markdown import source
+from threadsworker.cli.markdown import in_folder, source
 from threadsworker.cli.moments import local_zone, meant
 from threadsworker.cli.posting import DryRun, Timezone, warn_without_worker
 from threadsworker.cli.rows import Row, read_rows
@@ -82,18 +83,26 @@ def _post(
         "post": options.get("text", ""),
         "account": options.get("account", account),
         "key": row.key(account=account, timezone=timezone),
-        **post_fields(options),
     }
+    for problem in _fill(post, options, folder):
+        row.problems.append(replace(problem, where=f"{row.name}: {problem.where}"))
     if "at" in options:
         zone = options.get("timezone", timezone)
         post["at"], post["timezone"] = meant(options["at"], timezone=zone, now=now)
+    return post
+
+
+def _fill(post: dict[str, Any], options: dict[str, Any], folder: Path) -> Iterator[Problem]:
+    """Add the fields and the media that the options mean; what is wrong with them."""
+    try:
+        post.update(post_fields(in_folder(options, folder)))
+    except InvalidPost as error:
+        yield from error.problems
     files = [source(file, folder) for file in options.get("file", [])]
     try:
         post["media"] = media_of(files, options.get("alt", []), options.get("kind", []))
     except InvalidPost as error:
-        for problem in error.problems:
-            row.problems.append(replace(problem, where=f"{row.name}: {problem.where}"))
-    return post
+        yield from error.problems
 
 
 def _row_of(problem: Problem) -> int:

@@ -30,6 +30,8 @@ _OPTIONS = LISTS | FLAGS | TEXTS | NUMBERS
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _BREAK = re.compile(r"^[ \t]*---[ \t]*$", re.MULTILINE)
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
+#: Of a list; one in quotes may hold a comma.
+_ITEM = re.compile(r"""\s*(?:"[^"]*"|'[^']*')\s*(?=,|$)|[^,]+""")
 _KEY = re.compile(r"^[A-Za-z_-]+\s*:(\s|$)")
 
 
@@ -49,7 +51,7 @@ def read_thread(written: str, *, folder: Path) -> Thread:
     InvalidPost:
         The front matter holds an unknown option or a line that is none.
     """
-    options, body = _opened(written)
+    options, body = _opened(written, folder)
     return _thread(body, folder, options)
 
 
@@ -62,7 +64,7 @@ def read_posts(written: str, *, folder: Path) -> list[Thread]:
     InvalidPost:
         As in `read_thread`; or the front matter holds a key, which belongs to one job.
     """
-    options, body = _opened(written)
+    options, body = _opened(written, folder)
     if "key" in options:
         message = "A key belongs to one job, and a schedule makes many"
         raise InvalidPost([Problem("thread.option.unknown", message, "front matter")])
@@ -70,13 +72,14 @@ def read_posts(written: str, *, folder: Path) -> list[Thread]:
     return [one for one in found if one.text.strip() or one.media]
 
 
-def _opened(written: str) -> tuple[dict[str, Any], str]:
+def _opened(written: str, folder: Path) -> tuple[dict[str, Any], str]:
     """The options of the front matter, and the rest."""
     written = written.replace("\r\n", "\n").removeprefix("\ufeff")
     found = _FRONT_MATTER.match(written)
     # A text may begin with a break; front matter begins with an option.
     if found and _begins_with_an_option(found.group(1)):
-        return _front_matter(found.group(1)), written[found.end() :]
+        options = _front_matter(found.group(1))
+        return in_folder(options, folder), written[found.end() :]
     return {}, written
 
 
@@ -100,6 +103,13 @@ def source(target: str, folder: Path) -> str | Path:
     if re.match(r"[a-z][a-z0-9+.-]+:", target, re.IGNORECASE):
         return target
     return folder / target
+
+
+def in_folder(options: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The options, with the file to attach where one that lies in `folder` names it."""
+    if "attach_text" not in options:
+        return options
+    return {**options, "attach_text": str(folder / options["attach_text"])}
 
 
 def _front_matter(matter: str) -> dict[str, Any]:
@@ -132,7 +142,7 @@ def _items(value: str) -> list[str]:
     value = value.strip()
     if value.startswith("[") and value.endswith("]"):
         value = value[1:-1]
-    return [_unquoted(part) for part in value.split(",") if part.strip()]
+    return [_unquoted(part) for part in _ITEM.findall(value) if part.strip()]
 
 
 def _unquoted(value: str) -> str:

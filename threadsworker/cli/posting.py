@@ -18,6 +18,7 @@ from threadsworker.cli.console import (
     say_json,
 )
 from threadsworker.cli.given import media_of, post_fields
+from threadsworker.cli.options import with_post_options
 from threadsworker.errors import InvalidPost, Problem
 from threadsworker.job import JobState
 from threadsworker.post import Media
@@ -43,28 +44,6 @@ Key = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan; store and send nothing.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until it is published; exit 6 if not.")]
 Timeout = Annotated[float | None, typer.Option(help="Seconds that --wait waits at most.")]
-ReplyTo = Annotated[str | None, typer.Option(help="Media id of the post to reply to.")]
-Quote = Annotated[str | None, typer.Option(help="Media id of the post to quote.")]
-QuoteAll = Annotated[bool, typer.Option("--quote-all", help="Quote it on every segment.")]
-Tag = Annotated[list[str] | None, typer.Option(help="A hashtag to deal out; may be repeated.")]
-Topic = Annotated[str | None, typer.Option(help="The topic of the first segment.")]
-Link = Annotated[list[str] | None, typer.Option(help="A link attachment; may be repeated.")]
-ReplyControl = Annotated[
-    str | None,
-    typer.Option(
-        help="everyone, accounts_you_follow, mentioned_only, parent_post_author_only or "
-        "followers_only."
-    ),
-]
-Countries = Annotated[str | None, typer.Option(help="Two-letter codes: US,CA.")]
-NoChain = Annotated[bool, typer.Option("--no-chain", help="Refuse what does not fit one post.")]
-Marks = Annotated[bool, typer.Option("--continuation-marks", help="Mark cuts with an ellipsis.")]
-Numbering = Annotated[bool, typer.Option("--numbering", help="End each segment with 1/7.")]
-AutoTags = Annotated[
-    bool, typer.Option("--auto-hashtags", help="Deal tags to segments that have none.")
-]
-NoTags = Annotated[bool, typer.Option("--no-hashtags", help="Leave the tags in the text alone.")]
-PersistTags = Annotated[bool, typer.Option("--persist-tags", help="All tags on every segment.")]
 At = Annotated[
     str | None,
     typer.Option(help="When to publish: 2026-12-01T09:00+01:00, 'tomorrow 9am', 'in 2 hours'."),
@@ -73,20 +52,9 @@ Timezone = Annotated[
     str | None,
     typer.Option(help="Zone of a time without one, such as Africa/Lagos [this machine's]."),
 ]
-Pace = Annotated[float | None, typer.Option(help="Seconds between two segments at least.")]
-PaceJitter = Annotated[
-    float | None, typer.Option(help="Seconds that are added to the pace at most, at random.")
-]
-NoQuotaCheck = Annotated[
-    bool,
-    typer.Option("--no-rate-limit-check", help="Begin without a look at the publishing quota."),
-]
-NoQuotaWait = Annotated[
-    bool,
-    typer.Option("--no-rate-limit-wait", help="Fail at once if the quota has no room for it."),
-]
 
 
+@with_post_options
 def post(
     text: Annotated[str | None, typer.Argument(help="The text; - reads it from stdin.")] = None,
     file: Files = None,
@@ -94,26 +62,10 @@ def post(
     kind: Kinds = None,
     account: Account = "main",
     key: Key = None,
-    reply_to: ReplyTo = None,
-    quote: Quote = None,
-    quote_all: QuoteAll = False,
-    tag: Tag = None,
-    topic: Topic = None,
-    link: Link = None,
-    reply_control: ReplyControl = None,
-    countries: Countries = None,
-    no_chain: NoChain = False,
-    continuation_marks: Marks = False,
-    numbering: Numbering = False,
-    auto_hashtags: AutoTags = False,
-    no_hashtags: NoTags = False,
-    persist_tags: PersistTags = False,
     at: At = None,
     timezone: Timezone = None,
-    pace: Pace = None,
-    pace_jitter: PaceJitter = None,
-    no_rate_limit_check: NoQuotaCheck = False,
-    no_rate_limit_wait: NoQuotaWait = False,
+    *,
+    given: dict[str, Any],
     dry_run: DryRun = False,
     wait: Wait = False,
     timeout: Timeout = None,
@@ -123,7 +75,7 @@ def post(
     with errors_as_exit_codes(as_json=as_json):
         if text == "-":
             text = sys.stdin.read()
-        options = post_fields(locals())
+        options = post_fields(given)
         media = media_of(file or [], alt or [], kind or [])
         _enqueue(
             text or "",
@@ -140,16 +92,15 @@ def post(
         )
 
 
+@with_post_options
 def thread(
     file: Annotated[Path, typer.Argument(help="A Markdown file; - reads stdin.")],
     account: Annotated[str | None, typer.Option(help="The account's name.")] = None,
     key: Key = None,
     at: At = None,
     timezone: Timezone = None,
-    pace: Pace = None,
-    pace_jitter: PaceJitter = None,
-    no_rate_limit_check: NoQuotaCheck = False,
-    no_rate_limit_wait: NoQuotaWait = False,
+    *,
+    given: dict[str, Any],
     dry_run: DryRun = False,
     wait: Wait = False,
     timeout: Timeout = None,
@@ -163,24 +114,16 @@ def thread(
 
     with errors_as_exit_codes(as_json=as_json):
         document = read_thread(text_of(file), folder=file.parent)
-        given = {
-            "at": at,
-            "timezone": timezone,
-            "pace": pace,
-            "pace_jitter": pace_jitter,
-            "no_rate_limit_check": no_rate_limit_check or None,
-            "no_rate_limit_wait": no_rate_limit_wait or None,
-        }
         # The command line overrides the front matter.
-        front = document.options | {k: v for k, v in given.items() if v is not None}
+        front = document.options | given
         _enqueue(
             document.text,
             document.media,
             post_fields(front),
             account=account or front.get("account", "main"),
             key=key or front.get("key"),
-            at=front.get("at"),
-            timezone=front.get("timezone"),
+            at=at or front.get("at"),
+            timezone=timezone or front.get("timezone"),
             dry_run=dry_run,
             wait=wait,
             timeout=timeout,

@@ -11,6 +11,7 @@ from tzlocal import get_localzone_name
 from threadsworker.cli import posting
 from threadsworker.cli.console import Json, errors_as_exit_codes, note, say, say_json
 from threadsworker.cli.given import media_of, post_fields
+from threadsworker.cli.options import with_post_options
 from threadsworker.recurrence import LatePolicy, PostOrder
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ Name = Annotated[str, typer.Argument(help="The schedule's name.")]
 
 
 @app.command()
+@with_post_options
 def add(
     name: Name,
     text: Annotated[str | None, typer.Argument(help="The text; - reads it from stdin.")] = None,
@@ -63,42 +65,29 @@ def add(
     alt: posting.Alts = None,
     kind: posting.Kinds = None,
     account: Annotated[str | None, typer.Option(help="The account's name [main].")] = None,
-    reply_to: posting.ReplyTo = None,
-    quote: posting.Quote = None,
-    quote_all: posting.QuoteAll = False,
-    tag: posting.Tag = None,
-    topic: posting.Topic = None,
-    link: posting.Link = None,
-    reply_control: posting.ReplyControl = None,
-    countries: posting.Countries = None,
-    no_chain: posting.NoChain = False,
-    continuation_marks: posting.Marks = False,
-    numbering: posting.Numbering = False,
-    auto_hashtags: posting.AutoTags = False,
-    no_hashtags: posting.NoTags = False,
-    persist_tags: posting.PersistTags = False,
+    *,
+    given: dict[str, Any],
     as_json: Json = False,
 ) -> None:
     """Publish a post again and again. It is checked, and its files are kept, now."""
     from threadsworker.client import Client
 
     with errors_as_exit_codes(as_json=as_json):
-        options = post_fields(locals())
         media = media_of(file or [], alt or [], kind or [])
-        given: list[Post]
+        taken: list[Post]
         if posts is not None:
             if text is not None or media:
                 raise typer.BadParameter("give a text and files, or --from, not both")
-            given, named = _posts_in(posts, options)
+            taken, named = _posts_in(posts, given)
             account = account or named
         else:
             from threadsworker.plan import as_post
 
             text = posting.text_of(Path("-")) if text == "-" else text
-            given = [as_post(text or "", media, options)]
+            taken = [as_post(text or "", media, post_fields(given))]
         added = Client().schedule(
             name,
-            given,
+            taken,
             cron=cron,
             every=every,
             timezone=timezone or get_localzone_name() or "UTC",
@@ -174,20 +163,20 @@ def resume(name: Name, as_json: Json = False) -> None:
         _answer(Client().resume_schedule(name), as_json)
 
 
-def _posts_in(file: Path, options: dict[str, Any]) -> tuple[list[Post], str | None]:
+def _posts_in(file: Path, given: dict[str, Any]) -> tuple[list[Post], str | None]:
     """The posts of the file, and the account that its front matter names."""
     from threadsworker.cli.markdown import read_posts
     from threadsworker.plan import as_post
 
     found = read_posts(posting.text_of(file), folder=file.parent)
     account = None
-    given = []
+    posts = []
     for one in found:
         account = one.options.get("account")
         # What the command line says comes first.
-        fields = {**post_fields(one.options), **options}
-        given.append(as_post(one.text, one.media, fields))
-    return given, account
+        fields = post_fields({**one.options, **given})
+        posts.append(as_post(one.text, one.media, fields))
+    return posts, account
 
 
 def _answer(schedule: Schedule, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from threadsworker import report
 from threadsworker.cli.moments import shown
+from threadsworker.plan import options_of
 from threadsworker.post import TEXT_LIMIT, Segment
 from threadsworker.text import measure
 from threadsworker.when import zone_of
@@ -43,7 +44,7 @@ def coloured(state: str) -> Text:
 def plan_table(planned: Sequence[Segment]) -> None:
     """Each segment with its measure."""
     table = Table(box=box.SIMPLE)
-    for column in ("segment", "characters", "text", "media", "link"):
+    for column in ("segment", "characters", "text", "media", "options"):
         table.add_column(column, overflow="fold")
     for segment in planned:
         table.add_row(
@@ -51,24 +52,47 @@ def plan_table(planned: Sequence[Segment]) -> None:
             f"{measure(segment.text)}/{TEXT_LIMIT}",
             Text(head(segment.text)),
             ", ".join(item.kind for item in segment.media),
-            segment.link or "",
+            Text("\n".join(options(segment.text, options_of(segment)))),
         )
     console().print(table)
 
 
 def plan_json(planned: Sequence[Segment]) -> list[dict[str, Any]]:
     """The segments as JSON, each with its measure; only what is set."""
-    rows = []
-    for segment in planned:
-        fields = {k: v for k, v in asdict(segment).items() if v not in (None, False, ())}
-        for name in ("poll", "gif", "text_attachment"):
-            if (value := getattr(segment, name)) is not None:
-                fields[name] = value.model_dump(mode="json")
-        fields["spoilers"] = [spoiler.model_dump() for spoiler in segment.spoilers]
-        rows.append(
-            {"index": segment.index, "characters": measure(segment.text), "text": "", **fields}
-        )
-    return rows
+    return [
+        {
+            "index": segment.index,
+            "characters": measure(segment.text),
+            "text": segment.text,
+            **({"media": [asdict(item) for item in segment.media]} if segment.media else {}),
+            "spoilers": [],
+            **options_of(segment),
+        }
+        for segment in planned
+    ]
+
+
+def options(text: str, given: Mapping[str, Any]) -> list[str]:
+    """What is set of a segment besides text and media, an option a line."""
+    return [f"{name.replace('_', ' ')}: {_option(text, name, given[name])}" for name in given]
+
+
+def _option(text: str, name: str, value: Any) -> str:
+    match name:
+        case "poll":
+            return " | ".join(value["options"])
+        case "gif":
+            return f"{value['gif_id']} of {value['provider']}"
+        case "text_attachment":
+            link = f", {value['link']}" if value["link"] else ""
+            return f"{head(value['plaintext'])} ({len(value['plaintext'])} characters{link})"
+        case "spoilers":
+            parts = [text[one["offset"] : one["offset"] + one["length"]] for one in value]
+            return " | ".join(head(part) for part in parts)
+        case "countries":
+            return ", ".join(value)
+        case _:
+            return "yes" if value is True else str(value)
 
 
 def jobs_table(found: Sequence[report.JobSummary]) -> None:
@@ -195,11 +219,22 @@ def thread(job: report.Job, out: Console) -> None:
         for item in segment.media:
             source = item.url or f"sha256 {(item.sha256 or '')[:12]}"
             out.print(Text(f"  {item.kind}  {item.alt_text or '(no alt text)'}  {source}"))
+        for line in options(segment.text, segment.options):
+            out.print(Text(f"  {line}"))
         parent = segment.reply_to or "nothing, it is the root"
         out.print(Text(f"  media id {segment.media_id or '-'}  replies to {parent}", style="cyan"))
         out.print(Text(f"  {segment.permalink or '-'}", style="cyan"))
         if segment.deleted_at is not None:
             out.print(Text(f"  deleted {segment.deleted_at:%Y-%m-%d %H:%M:%S} UTC", style="dim"))
+        if _not_shared(job, segment.index):
+            out.print(Text("  Meta could not share it to Instagram", style="yellow"))
+
+
+def _not_shared(job: report.Job, index: int) -> bool:
+    """Whether the last that Meta said of sharing the segment to Instagram is that it failed."""
+    of_segment = [one for one in job.events if one.segment == index]
+    told = [one.data.get("status") for one in of_segment if one.what == "instagram_share"]
+    return told[-1:] == ["FAILED"]
 
 
 def head(text: str, width: int = 48) -> str:

@@ -16,6 +16,7 @@ from threadsworker.sandbox.answers import nonexisting_field
 from threadsworker.sandbox.gazetteer import PLACES
 from threadsworker.sandbox.posts import READ_AS, Posts, SandboxPost
 from threadsworker.sandbox.world import iso
+from threadsworker.text import links
 
 _DAY = 86400.0
 #: A field of which only parts are asked for: ``location{id,city}``.
@@ -101,8 +102,13 @@ def _owner(view: View) -> dict[str, str] | None:
 
 
 def _link(view: View) -> str | None:
-    attached = view.post.text_attachment or {}
-    return view.post.link or attached.get("link_attachment_url")
+    """Of a text without an attachment the first URL becomes it."""
+    post = view.post
+    if post.link or post.text_attachment:
+        return post.link or (post.text_attachment or {}).get("link_attachment_url")
+    if post.kind != "TEXT" or post.poll or post.gif:
+        return None
+    return next(iter(links(post.text)), None)
 
 
 def _poll(view: View) -> dict[str, Any] | None:

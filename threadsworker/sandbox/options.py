@@ -102,6 +102,10 @@ class SandboxOptions(BaseModel):
     text_error_status: Literal[400, 500] = 500
     #: A second publish of a container: refused, answered as the first, or done again.
     second_publish: Literal["refuse", "same_id", "again"] = "refuse"
+    #: What becomes of sharing a post to Instagram, and which answer says so: Meta's guide says
+    #: that of the publish, its sample that of the create.
+    instagram_share: Literal["SUCCESS", "FAILED"] = "SUCCESS"
+    instagram_answered_by: Literal["create", "publish"] = "create"
     container_life: float = Field(default=CONTAINER_LIFE_HOURS * 3600.0, gt=0)
     #: Answer with ``x-app-usage``.
     app_usage_header: bool = False

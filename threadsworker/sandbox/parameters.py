@@ -7,27 +7,29 @@ Source: https://developers.facebook.com/documentation/threads/reference/publishi
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast, get_args
 
+from threadsworker.plan.countries import COUNTRIES
 from threadsworker.post import (
     ALT_TEXT_LIMIT,
     CAROUSEL_MAX,
     CAROUSEL_MIN,
     LINK_LIMIT,
-    POLL_OPTION_LIMIT,
-    POLL_OPTIONS_MIN,
-    SPOILER_LIMIT,
-    TEXT_ATTACHMENT_LIMIT,
     TEXT_LIMIT,
     TOPIC_FORBIDDEN,
     TOPIC_LIMIT,
     ReplyControl,
 )
 from threadsworker.sandbox.answers import MetaRefused, invalid_parameter
+from threadsworker.sandbox.attachments import (
+    read_gif,
+    read_poll,
+    read_text_attachment,
+    read_text_entities,
+)
 from threadsworker.sandbox.options import Kind, SandboxAccount, SandboxOptions
 from threadsworker.text import measure
 
@@ -41,6 +43,8 @@ _TEXT_ONLY = (
     "is_ghost_post",
     "auto_publish_text",
 )
+#: All that a ghost post may be made with.
+_OF_GHOSTS = ("media_type", "text", "text_entities", "is_ghost_post", "access_token")
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class ContainerParameters:
     is_ghost_post: bool = False
     enable_reply_approvals: bool = False
     crossreshare_to_ig: bool = False
+    crossreshare_dark_mode: bool = False
     auto_publish: bool = False
     dropped: tuple[str, ...] = field(default=())
 
@@ -87,7 +92,7 @@ def read_parameters(
     kind = _kind(given)
     _check_text_only(given, kind)
     text = given.get("text") or None
-    poll, dropped = _poll(given)
+    poll, dropped = read_poll(given)
     read = ContainerParameters(
         kind=kind,
         text=text,
@@ -99,28 +104,33 @@ def read_parameters(
         quote_post_id=given.get("quote_post_id") or None,
         reply_control=_reply_control(given),
         countries=_countries(given, account),
-        link=given.get("link_attachment") or None,
+        link=_link(given),
         topic=_topic(given, text),
         poll=poll,
-        gif=_gif(given),
-        text_attachment=_text_attachment(given),
-        text_entities=_text_entities(given, text),
+        gif=read_gif(given),
+        text_attachment=read_text_attachment(given),
+        text_entities=read_text_entities(given, text),
         location_id=given.get("location_id") or None,
         is_spoiler_media=_flag(given, "is_spoiler_media"),
         is_ghost_post=_flag(given, "is_ghost_post"),
         enable_reply_approvals=_flag(given, "enable_reply_approvals"),
         crossreshare_to_ig=_flag(given, "crossreshare_to_ig"),
+        crossreshare_dark_mode=_flag(given, "crossreshare_to_ig_dark_mode"),
         auto_publish=_flag(given, "auto_publish_text"),
         dropped=dropped,
     )
     _check_text(read, options)
     _check_links(read)
-    _check_combinations(read)
+    _check_combinations(read, given)
     return read
 
 
 def _flag(given: Mapping[str, str], name: str) -> bool:
     return given.get(name, "").lower() in ("true", "1")
+
+
+def _is_set(given: Mapping[str, str], name: str) -> bool:
+    return given.get(name, "").lower() not in ("", "false", "0")
 
 
 def _required(name: str) -> MetaRefused:
@@ -147,7 +157,7 @@ def _check_text_only(given: Mapping[str, str], kind: Kind) -> None:
             raise invalid_parameter("Param alt_text is not allowed for media type TEXT.")
         return
     for name in _TEXT_ONLY:
-        if given.get(name, "").lower() not in ("", "false", "0"):
+        if _is_set(given, name):
             raise invalid_parameter(f"Param {name} is only allowed for media type TEXT.")
 
 
@@ -181,6 +191,13 @@ def _children(given: Mapping[str, str], kind: Kind) -> tuple[str, ...]:
     return children
 
 
+def _link(given: Mapping[str, str]) -> str | None:
+    link = given.get("link_attachment") or None
+    if link is not None and not link.startswith(("http://", "https://")):
+        raise invalid_parameter("Param link_attachment is not a valid URI.")
+    return link
+
+
 def _reply_control(given: Mapping[str, str]) -> str | None:
     control = given.get("reply_control") or None
     if control is not None and control not in list(ReplyControl):
@@ -198,7 +215,7 @@ def _countries(given: Mapping[str, str], account: SandboxAccount) -> tuple[str, 
     )
     if codes and not account.is_eligible_for_geo_gating:
         raise invalid_parameter("THREADS_API__FEATURE_NOT_AVAILABLE")
-    if not all(re.fullmatch(r"[A-Z]{2}", code) for code in codes):
+    if not COUNTRIES.issuperset(codes):
         raise invalid_parameter("THREADS_API__GEO_GATING_INVALID_COUNTRY_CODES")
     return codes
 
@@ -214,78 +231,6 @@ def _topic(given: Mapping[str, str], text: str | None) -> str | None:
             "ampersands."
         )
     return topic.removeprefix("#")
-
-
-def _object(given: Mapping[str, str], name: str) -> Any:
-    if not given.get(name):
-        return None
-    try:
-        return json.loads(given[name])
-    except ValueError:
-        raise invalid_parameter(f"Param {name} must be valid JSON.") from None
-
-
-def _poll(given: Mapping[str, str]) -> tuple[Mapping[str, str] | None, tuple[str, ...]]:
-    """The poll, and what was dropped: a poll of another shape goes without a word."""
-    if not given.get("poll_attachment"):
-        return None, ()
-    try:
-        found = json.loads(given["poll_attachment"])
-    except ValueError:
-        found = None
-    names = [f"option_{letter}" for letter in "abcd"]
-    options = {
-        name: found[name]
-        for name in names
-        if isinstance(found, dict) and isinstance(found.get(name), str) and found[name]
-    }
-    if not {*names[:POLL_OPTIONS_MIN]} <= options.keys():
-        return None, ("poll_attachment",)
-    if any(len(option) > POLL_OPTION_LIMIT for option in options.values()):
-        raise invalid_parameter(
-            f"Poll options must be at most {POLL_OPTION_LIMIT} characters long."
-        )
-    return options, ()
-
-
-def _gif(given: Mapping[str, str]) -> Mapping[str, Any] | None:
-    gif = _object(given, "gif_attachment")
-    if gif is None:
-        return None
-    if not isinstance(gif, dict) or not gif.get("gif_id") or gif.get("provider") != "GIPHY":
-        raise invalid_parameter("Param gif_attachment needs a gif_id and the provider GIPHY.")
-    return gif
-
-
-def _text_attachment(given: Mapping[str, str]) -> Mapping[str, Any] | None:
-    attachment = _object(given, "text_attachment")
-    if attachment is None:
-        return None
-    text = attachment.get("plaintext") if isinstance(attachment, dict) else None
-    if not isinstance(text, str) or not 0 < len(text) <= TEXT_ATTACHMENT_LIMIT:
-        raise invalid_parameter(
-            f"Text attachment plaintext must be 1 to {TEXT_ATTACHMENT_LIMIT} characters long."
-        )
-    found: Mapping[str, Any] = attachment
-    return found
-
-
-def _text_entities(given: Mapping[str, str], text: str | None) -> tuple[Mapping[str, Any], ...]:
-    entities = _object(given, "text_entities") or []
-    good = isinstance(entities, list) and all(_is_spoiler(one, text or "") for one in entities)
-    if not good or len(entities) > SPOILER_LIMIT:
-        raise invalid_parameter(f"Param text_entities takes up to {SPOILER_LIMIT} spoiler ranges.")
-    return tuple(entities)
-
-
-def _is_spoiler(entity: Any, text: str) -> bool:
-    if not isinstance(entity, dict) or str(entity.get("entity_type")).upper() != "SPOILER":
-        return False
-    offset, length = entity.get("offset"), entity.get("length")
-    if not isinstance(offset, int) or not isinstance(length, int):
-        return False
-    # Code points or UTF-16 units: Meta does not say, so both are in range.
-    return offset >= 0 and length >= 1 and offset + length <= len(text.encode("utf-16-le")) // 2
 
 
 def _length(text: str, options: SandboxOptions) -> int:
@@ -314,15 +259,13 @@ def _check_links(read: ContainerParameters) -> None:
         raise invalid_parameter("THREADS_API__LINK_LIMIT_EXCEEDED")
 
 
-def _check_combinations(read: ContainerParameters) -> None:
-    attachments = [read.poll, read.gif, read.text_attachment]
-    if sum(one is not None for one in attachments) > 1 or (read.poll and read.link):
+def _check_combinations(read: ContainerParameters, given: Mapping[str, str]) -> None:
+    if read.poll and (read.text_attachment or read.link):
         raise invalid_parameter("Only one kind of attachment is allowed.")
     if read.text_attachment and read.link and read.text_attachment.get("link_attachment_url"):
         raise invalid_parameter("Only one link attachment is allowed.")
-    if read.is_ghost_post and (
-        read.reply_to_id or read.enable_reply_approvals or read.link or any(attachments)
-    ):
-        raise invalid_parameter("Param is_ghost_post cannot be combined with other parameters.")
+    others = [name for name in given if name not in _OF_GHOSTS and _is_set(given, name)]
+    if read.is_ghost_post and others:
+        raise invalid_parameter(f"Param is_ghost_post cannot be combined with {min(others)}.")
     if read.is_spoiler_media and read.kind == "TEXT":
         raise invalid_parameter("Param is_spoiler_media is not allowed for media type TEXT.")

@@ -53,6 +53,8 @@ class SandboxPost:
     is_spoiler_media: bool = False
     is_ghost_post: bool = False
     enable_reply_approvals: bool = False
+    #: How it was shared to the Instagram story: ``light`` or ``dark``; None if it was not.
+    instagram: str | None = None
 
     @property
     def shortcode(self) -> str:

@@ -46,10 +46,8 @@ class Publishing:
         answer: dict[str, Any] = {"id": container.id}
         if read.auto_publish:
             answer["id"] = self._make_public(container, account).id
-        if read.crossreshare_to_ig:
-            answer["crossreshare_to_ig_status"] = "SUCCESS"
         return meta(
-            answer,
+            answer | self._share(read, "create"),
             acted="published" if read.auto_publish else "container_created",
             user_id=account.user_id,
             container_id=container.id,
@@ -158,7 +156,7 @@ class Publishing:
     def _published(self, container: Container, account: SandboxAccount) -> Answer:
         post = self._make_public(container, account)
         return meta(
-            {"id": post.id},
+            {"id": post.id, **self._share(container.parameters, "publish")},
             acted="published",
             user_id=account.user_id,
             container_id=container.id,
@@ -166,6 +164,13 @@ class Publishing:
             parent_id=post.parent_id,
             root_id=post.root_id,
         )
+
+    def _share(self, read: ContainerParameters, call: str) -> dict[str, str]:
+        """What became of sharing it to Instagram, if this is the call whose answer says so."""
+        options = self._world.options
+        if not read.crossreshare_to_ig or options.instagram_answered_by != call:
+            return {}
+        return {"crossreshare_to_ig_status": options.instagram_share}
 
     def _make_public(self, container: Container, account: SandboxAccount) -> SandboxPost:
         now, read = self._world.now(), container.parameters
@@ -197,6 +202,7 @@ class Publishing:
             is_spoiler_media=read.is_spoiler_media,
             is_ghost_post=read.is_ghost_post,
             enable_reply_approvals=read.enable_reply_approvals,
+            instagram=self._instagram(read),
         )
         self._posts.add(post)
         what = "replies" if read.reply_to_id else "posts"
@@ -205,6 +211,11 @@ class Publishing:
             if one is not None:
                 one.published_at, one.media_id = now, post.id
         return post
+
+    def _instagram(self, read: ContainerParameters) -> str | None:
+        if not read.crossreshare_to_ig or self._world.options.instagram_share == "FAILED":
+            return None
+        return "dark" if read.crossreshare_dark_mode else "light"
 
     def _media_of(self, container: Container) -> tuple[SandboxMedia, ...]:
         ids = container.parameters.children or (container.id,)

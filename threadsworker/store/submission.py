@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from threadsworker import report
 from threadsworker.job import JobState, SegmentState
+from threadsworker.plan import options_of
 from threadsworker.post import (
     Gif,
     MediaItem,
@@ -30,8 +31,6 @@ from threadsworker.store.tables import AccountRow, JobRow, MediaRow, SegmentRow
 from threadsworker.text import likeness
 from threadsworker.when import When
 
-#: Fields of a `Segment` that have columns or rows of their own.
-_COLUMNS = frozenset({"index", "text", "media"})
 #: What the rows know of a `MediaItem`.
 _MEDIA = {field.name for field in fields(MediaItem)}
 
@@ -163,7 +162,7 @@ def _segment_row(job_id: str, segment: Segment) -> SegmentRow:
         index=segment.index,
         text=segment.text,
         likeness=likeness(segment.text),
-        options=_options(segment),
+        options=options_of(segment),
         state=SegmentState.WAITING,
     )
 
@@ -188,7 +187,7 @@ def _media_rows(segment_id: str, segment: Segment) -> list[MediaRow]:
 def content_hash(planned: Sequence[Segment], *, reply_to: str | None) -> str:
     """A hash of all that will be published, to tell whether two submissions are the same."""
     content = [
-        [segment.text, _options(segment), [_media_identity(item) for item in segment.media]]
+        [segment.text, options_of(segment), [_media_identity(item) for item in segment.media]]
         for segment in planned
     ]
     written = json.dumps([reply_to, content], sort_keys=True, ensure_ascii=False)
@@ -197,24 +196,6 @@ def content_hash(planned: Sequence[Segment], *, reply_to: str | None) -> str:
 
 def _media_identity(item: MediaItem) -> list[str | None]:
     return [item.kind, item.alt_text, item.sha256, item.url]
-
-
-def _options(segment: Segment) -> dict[str, Any]:
-    """What is set of the segment's other parameters, as JSON."""
-    options = {}
-    for field in fields(segment):
-        value = getattr(segment, field.name)
-        if field.name not in _COLUMNS and value not in (None, False, ()):
-            options[field.name] = _json(value)
-    return options
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, tuple):
-        return [_json(item) for item in value]
-    return value
 
 
 def planned_segment(row: SegmentRow, media: Sequence[MediaRow]) -> Segment:
@@ -228,7 +209,7 @@ def written(planned: Sequence[Segment]) -> list[dict[str, Any]]:
     return [
         {
             "text": segment.text,
-            "options": _options(segment),
+            "options": options_of(segment),
             "media": [asdict(item) for item in segment.media],
         }
         for segment in planned
@@ -329,6 +310,7 @@ def _segment(
         media_id=row.media_id,
         permalink=row.permalink,
         reply_to=row.reply_to,
+        options=row.options,
         media=tuple(
             report.MediaReport(
                 kind=MediaKind(item.kind), alt_text=item.alt_text, sha256=item.sha256, url=item.url
