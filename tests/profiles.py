@@ -55,4 +55,4 @@ def acting(sandbox: Sandbox, token: str) -> ThreadsApi:
 def publish(api: ThreadsApi, text: str, **options: Any) -> str:
     """A text post that is live; its media id."""
     spec = ContainerSpec(media_type=MediaType.TEXT, text=text, **options)
-    return api.publish_container(api.create_container(spec))
+    return api.publish_container(api.create_container(spec).id).id

@@ -42,17 +42,13 @@ class Request:
         return dict(parse_qsl(self.query_string, keep_blank_values=True))
 
     @cached_property
-    def form(self) -> dict[str, str]:
-        """The parameters in the body."""
-        kind = self.headers.get("content-type", "")
-        if not kind.startswith("application/x-www-form-urlencoded"):
-            return {}
-        return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
-
-    @cached_property
     def parameters(self) -> dict[str, str]:
         """Of the query and of the form, which wins."""
-        return {**self.query, **self.form}
+        kind = self.headers.get("content-type", "")
+        if not kind.startswith("application/x-www-form-urlencoded"):
+            return self.query
+        form = parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
+        return {**self.query, **dict(form)}
 
     @cached_property
     def json(self) -> dict[str, Any]:
@@ -84,8 +80,3 @@ class Request:
     def loggable_query(self) -> dict[str, str]:
         """The query without its secrets."""
         return {name: value for name, value in self.query.items() if name not in _SECRET}
-
-    @property
-    def loggable_form(self) -> dict[str, str]:
-        """The form without its secrets."""
-        return {name: value for name, value in self.form.items() if name not in _SECRET}
