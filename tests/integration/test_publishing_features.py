@@ -184,12 +184,12 @@ def test_a_poll_is_read_with_its_votes(world: World) -> None:
 
 
 def test_a_gif_is_read_by_its_address(world: World) -> None:
-    sent = publish(world, Post(text="wave", gif="g17"))  # type: ignore[arg-type]
+    sent = publish(world, Post(text="wave", gif="g17"))
     assert read(world, sent.posts[0], ["gif_url"])["gif_url"].endswith("/g17")
 
 
 def test_a_ghost_post_is_archived_after_a_day(world: World) -> None:
-    sent = publish(world, Post(text="boo", ghost=True, spoilers=["oo"]))  # type: ignore[arg-type]
+    sent = publish(world, Post(text="boo", ghost=True, spoilers=["oo"]))
     fields = ["ghost_post_status", "ghost_post_expiration_timestamp", "text_entities"]
     assert set(read(world, sent.posts[0], fields)) == {*fields, "id"}
     world.clock.seconds += 86400
@@ -277,7 +277,7 @@ def test_what_offsets_are_counted_in_is_one_constant(
 ) -> None:
     """Meta does not say. If it turns out to be UTF-16, the emoji counts twice."""
     monkeypatch.setattr(containers, "OFFSETS", "utf-16 units")
-    sent = publish(world, Post(text="👋 the end", spoilers=["end"], text_attachment=LONG))  # type: ignore[arg-type]
+    sent = publish(world, Post(text="👋 the end", spoilers=["end"], text_attachment=LONG))
     (form,) = sent.forms
     assert [one["offset"] for one in json.loads(form["text_entities"])] == [7]
     styles = json.loads(form["text_attachment"])["text_with_styling_info"]

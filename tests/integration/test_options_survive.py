@@ -1,0 +1,213 @@
+"""
+A post's options reach Meta whichever way they came, and through every change of mind.
+
+The commands run in this process; what left is in the sandbox's ledger.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.reliability.virtual_world import World, fast_folder
+from threadsworker.cli.application import app
+from threadsworker.cli.tables import plan_json
+
+TEXT = "Snape did it."
+#: On the command line, with those files in the folder.
+OPTIONS = {
+    "topic": "books",
+    "reply-control": "followers_only",
+    "countries": "US,NG",
+    "location": "77",
+    "gif": "g17",
+    "attach-text": "long.md",
+    "attach-link": "https://e.com/long",
+    "spoiler": "Snape",
+}
+FLAGS = ["approve-replies", "share-to-instagram", "dark"]
+FORM = {
+    "media_type": "TEXT",
+    "text": TEXT,
+    "topic_tag": "books",
+    "reply_control": "followers_only",
+    "allowlisted_country_codes": "US,NG",
+    "location_id": "77",
+    "gif_attachment": {"gif_id": "g17", "provider": "GIPHY"},
+    "text_attachment": {
+        "plaintext": "A long story.",
+        "link_attachment_url": "https://e.com/long",
+        "text_with_styling_info": [{"offset": 2, "length": 4, "styling_info": ["bold"]}],
+    },
+    "text_entities": [{"entity_type": "SPOILER", "offset": 0, "length": 5}],
+    "enable_reply_approvals": "true",
+    "crossreshare_to_ig": "true",
+    "crossreshare_to_ig_dark_mode": "true",
+}
+#: The world's clock stands at 2027-01-15 08:00 UTC.
+AT = "2027-01-15T09:00Z"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with World(fast_folder(tmp_path), lease="30") as world:
+        yield world
+
+
+class Shell:
+    """`threadsworker …` in a folder, on the world's home."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self._folder = folder
+        settings = world.settings
+        self._environment = {
+            "THREADSWORKER_HOME": str(settings.home),
+            "THREADSWORKER_THREADS_API_URL": str(settings.threads_api_url),
+        }
+
+    def json(self, *arguments: str) -> Any:
+        result = CliRunner().invoke(app, [*arguments, "--json"], env=self._environment)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def text(self, *arguments: str) -> str:
+        return CliRunner().invoke(app, list(arguments), env=self._environment).stdout
+
+
+@pytest.fixture
+def shell(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    (tmp_path / "long.md").write_text("A **long** story.\n")
+    monkeypatch.chdir(tmp_path)
+    return Shell(world, tmp_path)
+
+
+def arguments() -> list[str]:
+    return [f"--{name}={value}" for name, value in OPTIONS.items()] + [f"--{n}" for n in FLAGS]
+
+
+def front_matter() -> str:
+    lines = [f"{name}: {value}" for name, value in OPTIONS.items()]
+    return "\n".join(["---", *lines, *(f"{name}: true" for name in FLAGS), "---", TEXT, ""])
+
+
+def sent(world: World) -> list[dict[str, Any]]:
+    """The forms of the containers that became posts; objects read from their JSON."""
+    published = {post.container_id for post in world.sandbox.posts()}
+    return [
+        {name: json.loads(v) if v[0] in "[{" else v for name, v in entry["form"].items()}
+        for entry in world.sandbox.ledger
+        if entry.get("container_id") in published and entry["path"] == "/v1.0/me/threads"
+    ]
+
+
+def test_from_the_command_line(world: World, shell: Shell) -> None:
+    shell.json("post", TEXT, *arguments())
+    world.run()
+    assert sent(world) == [FORM]
+
+
+def test_from_the_front_matter_of_a_thread(world: World, shell: Shell) -> None:
+    Path("folder").mkdir()
+    Path("folder/long.md").write_text("A **long** story.\n")
+    Path("folder/thread.md").write_text(front_matter())
+    Path("long.md").unlink()
+    shell.json("thread", "folder/thread.md")
+    world.run()
+    assert sent(world) == [FORM]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_from_the_rows_of_an_import(world: World, shell: Shell, ending: str) -> None:
+    row = {"text": TEXT, **OPTIONS, **dict.fromkeys(FLAGS, "true")}
+    if ending == "csv":
+        cells = [f'"{value}"' for value in row.values()]
+        Path("rows.csv").write_text(",".join(row) + "\n" + ",".join(cells) + "\n")
+    else:
+        Path("rows.jsonl").write_text(json.dumps({**row, **dict.fromkeys(FLAGS, True)}))
+    shell.json("import", f"rows.{ending}")
+    world.run()
+    assert sent(world) == [FORM]
+
+
+@pytest.mark.parametrize("how", ["options", "file"])
+def test_from_a_schedule(world: World, shell: Shell, how: str) -> None:
+    Path("posts.md").write_text(front_matter())
+    given = [TEXT, *arguments()] if how == "options" else ["--from", "posts.md"]
+    when = ["--every", "1d", "--start", AT, "--count", "1", "--timezone", "UTC"]
+    shell.json("schedule", "add", "daily", *given, *when)
+    world.clock.seconds += 3600
+    world.upkeep()
+    world.run()
+    assert sent(world) == [FORM]
+
+
+def test_after_a_change_of_time(world: World, shell: Shell) -> None:
+    job = shell.json("post", TEXT, *arguments(), "--at", "2027-03-01T09:00Z")["id"]
+    shell.json("reschedule", job, AT)
+    world.run()
+    assert sent(world) == [FORM]
+
+
+@pytest.mark.parametrize("how", ["options", "file"])
+def test_after_a_change_of_the_post(world: World, shell: Shell, how: str) -> None:
+    job = shell.json("post", "another", "--poll", "yes|no", "--at", AT)["id"]
+    Path("thread.md").write_text(front_matter())
+    given = [TEXT, *arguments()] if how == "options" else ["--from", "thread.md"]
+    assert shell.json("edit", job, *given)["revision"] == 2
+    world.run()
+    assert sent(world) == [FORM]
+
+
+def test_after_a_failure(world: World, shell: Shell) -> None:
+    refusal = {"status": 400, "body": {"error": {"message": "no", "code": 100}}}
+    world.sandbox.plan_fault(
+        {"match": {"path_regex": "/me/threads$"}, "act": False, "answer": refusal}
+    )
+    job = shell.json("post", TEXT, *arguments())["id"]
+    world.run()
+    assert shell.json("show", job)["state"] == "failed"
+    shell.json("retry", job)
+    world.run()
+    assert sent(world) == [FORM]
+
+
+def test_they_are_shown_before_and_after(world: World, shell: Shell) -> None:
+    (planned,) = shell.json("post", TEXT, *arguments(), "--dry-run")
+    assert planned["gif"] == {"gif_id": "g17", "provider": "GIPHY"}
+    assert planned["spoilers"] == [{"offset": 0, "length": 5}]
+    assert planned["instagram_dark_mode"] is True
+    table = shell.text("post", TEXT, "--poll", "yes|no", "--spoiler", "Snape", "--dry-run")
+    assert "poll: yes | no" in table
+    assert "spoilers: Snape" in table
+
+    world.sandbox.set_options(instagram_share="FAILED", instagram_answered_by="publish")
+    job = shell.json("post", TEXT, *arguments())["id"]
+    world.run()
+    shown = shell.json("show", job)
+    assert shown["state"] == "published"
+    assert shown["segments"][0]["options"] == {
+        name: value
+        for name, value in planned.items()
+        if name not in ("index", "characters", "text")
+    }
+    told = shell.text("show", job)
+    assert "Meta could not share it to Instagram" in told
+    assert "location id: 77" in told
+
+
+def test_the_plan_is_json_without_what_is_not_set(world: World) -> None:
+    planned = plan_json(world.client.plan("hello", poll=["yes", "no"]))
+    assert planned == [
+        {
+            "index": 0,
+            "characters": 5,
+            "text": "hello",
+            "spoilers": [],
+            "poll": {"options": ["yes", "no"]},
+        }
+    ]
