@@ -297,6 +297,21 @@ def test_a_share_to_instagram_that_failed_is_told_and_the_post_is_live(
     assert [(one.segment, one.data) for one in told] == [(0, {"status": status})]
 
 
+def test_a_container_is_asked_for_its_status_by_its_id(world: World) -> None:
+    sent = publish(world, Post(text="hello"))
+    (container,) = sent.containers
+    asked = [one for one in sent.entries if one["path"] == f"/v1.0/{container}"]
+    assert asked
+    assert {(one["method"], one["query"]["fields"]) for one in asked} == {
+        ("GET", "id,status,error_message")
+    }
+
+
+def test_a_container_is_published_by_its_id_and_once(world: World) -> None:
+    sent = publish(world, Post(text="hello"))
+    assert sent.published == [{"creation_id": sent.containers[0]}]
+
+
 def test_no_text_is_ever_published_by_its_creation(world: World) -> None:
     """With `auto_publish_text` there would be no container to ask after a lost answer."""
     spec = containers.ContainerSpec.__dataclass_fields__
