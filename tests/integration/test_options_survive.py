@@ -7,6 +7,7 @@ The commands run in this process; what left is in the sandbox's ledger.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ from typer.testing import CliRunner
 
 from tests.reliability.virtual_world import World, fast_folder
 from threadsworker.cli.application import app
+from threadsworker.cli.options import OPTIONS as POST_OPTIONS
 from threadsworker.cli.tables import plan_json
+
+PAGE = Path(__file__).parents[2] / "docs" / "publishing.md"
 
 TEXT = "Snape did it."
 #: On the command line, with those files in the folder.
@@ -62,28 +66,27 @@ def world(tmp_path: Path) -> Iterator[World]:
 class Shell:
     """`threadsworker …` in a folder, on the world's home."""
 
-    def __init__(self, world: World, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, world: World) -> None:
         settings = world.settings
-        self._environment = {
+        self.environment = {
             "THREADSWORKER_HOME": str(settings.home),
             "THREADSWORKER_THREADS_API_URL": str(settings.threads_api_url),
         }
 
     def json(self, *arguments: str) -> Any:
-        result = CliRunner().invoke(app, [*arguments, "--json"], env=self._environment)
+        result = CliRunner().invoke(app, [*arguments, "--json"], env=self.environment)
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 
     def text(self, *arguments: str) -> str:
-        return CliRunner().invoke(app, list(arguments), env=self._environment).stdout
+        return CliRunner().invoke(app, list(arguments), env=self.environment).stdout
 
 
 @pytest.fixture
 def shell(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     (tmp_path / "long.md").write_text("A **long** story.\n")
     monkeypatch.chdir(tmp_path)
-    return Shell(world, tmp_path)
+    return Shell(world)
 
 
 def arguments() -> list[str]:
@@ -198,6 +201,29 @@ def test_they_are_shown_before_and_after(world: World, shell: Shell) -> None:
     told = shell.text("show", job)
     assert "Meta could not share it to Instagram" in told
     assert "location id: 77" in told
+
+
+def test_the_examples_of_the_page_work(
+    world: World, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in shell.environment.items():
+        monkeypatch.setenv(name, value)
+    examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        exec(compile(example, PAGE.name, "exec"), {})
+    world.run()
+    (form,) = sent(world)
+    assert form["poll_attachment"] == {"option_a": "yes", "option_b": "no"}
+    assert form["text_entities"] == [{"entity_type": "SPOILER", "offset": 7, "length": 5}]
+
+
+def test_the_page_names_every_option_that_meta_hears_of() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    ours = {"tag", "no_chain", "continuation_marks", "numbering", "auto_hashtags", "no_hashtags"}
+    ours |= {"persist_tags", "pace", "pace_jitter", "no_rate_limit_check", "no_rate_limit_wait"}
+    told = {f"--{name.replace('_', '-')}" for name in set(POST_OPTIONS) - ours}
+    assert [name for name in sorted(told) if name not in page] == []
 
 
 def test_the_plan_is_json_without_what_is_not_set(world: World) -> None:
