@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import regex
 
 from threadsworker.errors import Problem
 from threadsworker.plan.bodies import Body
 from threadsworker.post import Post, Spoiler
+
+_WORD = regex.compile(r"\S+")
 
 
 def ranges(post: Post) -> list[Spoiler]:
@@ -46,27 +52,28 @@ def check_ranges(post: Post) -> Iterator[Problem]:
 
 def check_hidden(post: Post, texts: Sequence[Body]) -> Iterator[Problem]:
     """Nothing that is to be hidden may stand anywhere in the open: a tag that is dealt out."""
-    for spoiler in ranges(post):
-        end = spoiler.offset + spoiler.length
-        left = [n for n in range(spoiler.offset, min(end, len(post.text))) if _stays(post, n)]
-        shown = [n for n in left if not any(body.start <= n < body.end for body in texts)]
-        if shown:
+    hidden = ranges(post)
+    for start, end in _left_out(post.text, texts):
+        if any(one.offset < end and start < one.offset + one.length for one in hidden):
             yield Problem(
                 "threads.spoilers.dealt_tag",
                 "A hashtag at the end of the text is dealt out, and cannot be hidden: "
-                f"{post.text[shown[0] : shown[-1] + 1]!r}; leave the hashtags alone, or end the "
-                "spoiler before them",
+                f"{post.text[start:end]!r}; leave the hashtags alone, or end the spoiler before "
+                "them",
                 "spoilers",
             )
 
 
-def within(spoilers: Iterable[Spoiler], body: Body) -> Iterator[Spoiler]:
-    """The parts of the spoilers that fall into this segment, counted from its beginning."""
-    for spoiler in spoilers:
+def within(spoilers: Sequence[Spoiler], body: Body) -> Iterator[Spoiler]:
+    """The parts of the spoilers, as `ranges` gives them, that fall into this segment."""
+    first = bisect_right(spoilers, body.start, key=lambda one: one.offset + one.length)
+    for spoiler in islice(spoilers, first, None):
         start = max(spoiler.offset, body.start)
         end = min(spoiler.offset + spoiler.length, body.end)
-        if start < end:
-            yield Spoiler(offset=start - body.start + body.lead, length=end - start)
+        if start >= end:
+            return
+        # Counted from the segment's beginning.
+        yield Spoiler(offset=start - body.start + body.lead, length=end - start)
 
 
 def _places(text: str, words: str) -> Iterator[Spoiler]:
@@ -89,10 +96,11 @@ def _joined(spoilers: Iterable[Spoiler]) -> Iterator[Spoiler]:
         yield Spoiler(offset=offset, length=end - offset)
 
 
-def _stays(post: Post, place: int) -> bool:
-    """Whether the character goes out at all: white space at a cut, and lines of --- do not."""
-    if post.text[place].isspace():
-        return False
-    line_start = post.text.rfind("\n", 0, place) + 1
-    line = post.text[line_start:].partition("\n")[0]
-    return line.strip() != "---"
+def _left_out(text: str, texts: Sequence[Body]) -> Iterator[tuple[int, int]]:
+    """The words that no segment took from its place in the text; lines of --- are none."""
+    position = 0
+    for body in [*texts, Body("", start=len(text), end=len(text))]:
+        for word in _WORD.finditer(text, position, max(position, body.start)):
+            if word.group() != "---":
+                yield word.span()
+        position = max(position, body.end)
