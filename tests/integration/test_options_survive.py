@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tests.reliability.virtual_world import World, fast_folder
 from threadsworker.cli.application import app
@@ -73,13 +73,16 @@ class Shell:
             "THREADSWORKER_THREADS_API_URL": str(settings.threads_api_url),
         }
 
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(app, list(arguments), env=self.environment)
+
     def json(self, *arguments: str) -> Any:
-        result = CliRunner().invoke(app, [*arguments, "--json"], env=self.environment)
+        result = self.run(*arguments, "--json")
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 
     def text(self, *arguments: str) -> str:
-        return CliRunner().invoke(app, list(arguments), env=self.environment).stdout
+        return self.run(*arguments).stdout
 
 
 @pytest.fixture
@@ -177,6 +180,19 @@ def test_after_a_failure(world: World, shell: Shell) -> None:
     shell.json("retry", job)
     world.run()
     assert sent(world) == [FORM]
+
+
+def test_what_does_not_go_together_is_told_with_its_rule(world: World, shell: Shell) -> None:
+    refused = shell.run("post", "boo", "--ghost", "--poll", "yes|no", "--spoiler", "not there")
+    assert refused.exit_code == 3
+    for rule in ("threads.ghost.with_poll", "threads.spoilers.not_found"):
+        assert f"[{rule}]" in refused.stderr
+    Path("rows.csv").write_text("text,attach_text,topic\nx,missing.txt,a.b\n")
+    refused = shell.run("import", "rows.csv")
+    assert refused.exit_code == 3
+    assert "row 2: attach_text: missing.txt: No such file" in refused.stderr
+    assert "row 2: topic: " in refused.stderr
+    assert world.client.jobs() == []
 
 
 def test_they_are_shown_before_and_after(world: World, shell: Shell) -> None:

@@ -196,6 +196,17 @@ def test_a_ghost_post_is_archived_after_a_day(world: World) -> None:
     assert read(world, sent.posts[0], fields)["ghost_post_status"] == "ARCHIVED"
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_ghost_post_whose_answer_was_lost_is_found_wherever_it_is_listed(
+    world: World, listed: bool
+) -> None:
+    world.sandbox.set_options(ghosts_listed=listed)
+    world.sandbox.plan_fault({"match": {"path_regex": "/threads_publish$"}, "answer": "drop"})
+    text = f"lost and found {listed}"
+    sent = publish(world, Post(text=text, ghost=True))
+    assert [post.id for post in world.sandbox.posts() if post.text == text] == sent.posts
+
+
 @pytest.mark.parametrize("kind", ["image", "video"])
 def test_one_medium_with_its_alt_text_and_hidden(world: World, kind: str) -> None:
     url = f"{world.sandbox.url}/media/{'sample.jpg' if kind == 'image' else 'clip.mp4'}"

@@ -98,6 +98,9 @@ def _fill(post: dict[str, Any], options: dict[str, Any], folder: Path) -> Iterat
         post.update(post_fields(in_folder(options, folder)))
     except InvalidPost as error:
         yield from error.problems
+        # It is the attached text: of the rest of the row there may be more to say.
+        rest = {name: options[name] for name in options if not name.startswith("attach_")}
+        post.update(post_fields(rest))
     files = [source(file, folder) for file in options.get("file", [])]
     try:
         post["media"] = media_of(files, options.get("alt", []), options.get("kind", []))

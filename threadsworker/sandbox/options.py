@@ -106,6 +106,8 @@ class SandboxOptions(BaseModel):
     #: that of the publish, its sample that of the create.
     instagram_share: Literal["SUCCESS", "FAILED"] = "SUCCESS"
     instagram_answered_by: Literal["create", "publish"] = "create"
+    #: Ghost posts are among the other posts of a listing too.
+    ghosts_listed: bool = True
     container_life: float = Field(default=CONTAINER_LIFE_HOURS * 3600.0, gt=0)
     #: Answer with ``x-app-usage``.
     app_usage_header: bool = False

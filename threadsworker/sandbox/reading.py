@@ -86,10 +86,15 @@ class Reading:
 
     def own(self, request: Request, account: SandboxAccount, *, replies: bool) -> Answer:
         """GET /{user}/threads and /{user}/replies: newest first."""
+        listed = self._world.options.ghosts_listed
         return self._timeline(
             request,
             account,
-            lambda post: post.user_id == account.user_id and post.is_reply is replies,
+            lambda post: (
+                post.user_id == account.user_id
+                and post.is_reply is replies
+                and (listed or not post.is_ghost_post)
+            ),
         )
 
     def ghost_posts(self, request: Request, account: SandboxAccount) -> Answer:

@@ -40,11 +40,13 @@ def look_alikes(desk: Desk, api: ThreadsApi, work: Work, *, since: datetime) -> 
 
 
 def _listings(api: ThreadsApi, work: Work, *, since: datetime) -> Iterator[MediaObject]:
-    if work.reply_to is None:
-        return api.own_threads(since=since, fields=FIELDS)
-    return chain(
-        api.own_replies(since=since, fields=FIELDS), api.own_threads(since=since, fields=FIELDS)
-    )
+    listings = [api.own_threads]
+    if work.reply_to is not None:
+        listings.insert(0, api.own_replies)
+    if work.planned.ghost:
+        # Whether they are among the other posts too, Meta does not say.
+        listings.append(api.ghost_posts)
+    return chain.from_iterable(listing(since=since, fields=FIELDS) for listing in listings)
 
 
 def _looks_like(post: MediaObject, work: Work) -> bool:
