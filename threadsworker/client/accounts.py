@@ -113,7 +113,7 @@ class Accounts(Base):
                 session,
                 row.id,
                 access_token=fresh.access_token,
-                expires_at=now + timedelta(seconds=fresh.expires_in),
+                expires_at=now + timedelta(seconds=fresh.expires_in or 0),
                 token_version=row.token_version,
                 cipher=self._cipher,
                 now=now,
