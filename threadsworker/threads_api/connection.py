@@ -19,6 +19,10 @@ PUBLISH_TIMEOUT = 240.0
 #: Per cent of a limit of Meta's from which on it is better not to ask.
 CLOSE = 95.0
 
+#: The endpoints for which Meta documents the token in the query and nothing else.
+#: Source: https://developers.facebook.com/documentation/threads/get-started/long-lived-tokens
+#: and …/reference/debug-token (2026-08-12).
+QUERY_ONLY = frozenset({"/access_token", "/refresh_access_token", "/v1.0/debug_token"})
 #: For what may be asked twice: tried up to three times within about a second.
 tried_again = retry(
     retry=retry_if_exception_type((Unavailable, NoAnswer)),
