@@ -176,7 +176,7 @@ class Renewal:
 
     def _known(self, held: Held) -> Held:
         """With what Meta tells of the token, if it was not asked yet and will say so."""
-        if held.checked_at is not None or (held.issued_at and held.expires_at):
+        if held.checked_at is not None:
             return held
         try:
             return self._learn(held)

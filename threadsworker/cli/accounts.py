@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
-from pydantic import SecretStr
 
 from threadsworker import report
 from threadsworker.cli.console import Json, errors_as_exit_codes, note, say, say_json
+from threadsworker.cli.secrets import ask
 from threadsworker.errors import InvalidSettings
 
 app = typer.Typer(
@@ -55,12 +54,12 @@ def add(
 
     with errors_as_exit_codes(as_json=as_json):
         settings = load_settings()
-        access = settings.access_token or _ask("Threads access token")
+        access = settings.access_token or ask("Threads access token")
         if access is None:
             raise InvalidSettings("set THREADSWORKER_ACCESS_TOKEN: there is nobody to ask")
         github = settings.github_token
         if github_repo and github is None:
-            github = _ask("GitHub token")
+            github = ask("GitHub token")
         account = Client(settings).add_account(
             name,
             user_id=user_id,
@@ -147,10 +146,3 @@ def remove(
             typer.confirm(f"Remove account {name} and its tokens?", abort=True)
         Client().remove_account(name)
         note(f"{name} is removed")
-
-
-def _ask(what: str) -> SecretStr | None:
-    if not sys.stdin.isatty():
-        return None
-    answer: str = typer.prompt(what, hide_input=True, err=True)
-    return SecretStr(answer.strip())

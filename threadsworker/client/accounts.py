@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 from sqlmodel import Session
 
 from threadsworker import report
 from threadsworker.client.base import Base
-from threadsworker.errors import NotPossible
+from threadsworker.errors import AnswerLost, NotPossible
 from threadsworker.http import Http
 from threadsworker.renewal import Renewal
 from threadsworker.settings import Settings
 from threadsworker.store import accounts, standing
 from threadsworker.store.database import clock
 from threadsworker.store.tables import AccountRow
+from threadsworker.threads_api import Granted
 
 #: The account that the environment describes, and the one meant when none is named.
 DEFAULT_ACCOUNT = "main"
@@ -70,9 +71,63 @@ class Accounts(Base):
             accounts.set_quota_policy(
                 session, row.id, check=check_rate_limit_before_post, wait=wait_on_rate_limit
             )
+            if name == DEFAULT_ACCOUNT and self._environment_account():
+                # Who does this knows what stands there, and wants this instead.
+                accounts.followed(session, name, _digest(self.settings))
             return accounts.describe(row)
 
         return self._write(put)
+
+    def connect_account(
+        self,
+        granted: Granted,
+        *,
+        name: str | None = None,
+        github_repo: str | None = None,
+        github_token: SecretStr | str | None = None,
+    ) -> report.Account:
+        """
+        Keep the account whose owner has just signed in, see `threads_api.OAuth.grant`.
+
+        Parameters
+        ----------
+        name:
+            None: the profile's.
+
+        Raises
+        ------
+        NotPossible:
+            The account of that name is another profile's, whose posts would then go out under
+            this one (`account.other_profile`).
+        ThreadsWorkerError:
+            What kept the grant from being whole.
+        """
+        if granted.long_lived is None or granted.profile is None:
+            raise granted.trouble or AnswerLost("a grant without a token")
+        token, profile = granted.long_lived, granted.profile
+        name = name or profile.username or profile.id
+        with self._reading() as session:
+            now = clock(session)
+            known = {row.name: row.user_id for row in accounts.all_of(session)}
+        if known.get(name, profile.id) != profile.id:
+            raise NotPossible(
+                f"account {name!r} is the profile {known[name]}, and {profile.username} "
+                f"({profile.id}) has signed in: sign in with the other one, or take another name",
+                code="account.other_profile",
+            )
+        added = self.add_account(
+            name,
+            user_id=profile.id,
+            access_token=token.access_token,
+            github_repo=github_repo,
+            github_token=github_token,
+            token_issued_at=now,
+            token_expires_at=now + timedelta(seconds=token.expires_in)
+            if token.expires_in
+            else None,
+        )
+        # What its owner really allowed. If Meta does not say so now, it is asked again.
+        return added if self._renewal().check(name) else self.account(name)
 
     def accounts(self) -> list[report.Account]:
         """Every account, by name."""
