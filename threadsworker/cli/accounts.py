@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from threadsworker import report
 from threadsworker.cli.console import Json, errors_as_exit_codes, note, say, say_json
 from threadsworker.cli.secrets import ask
 from threadsworker.errors import InvalidSettings
+
+if TYPE_CHECKING:
+    from threadsworker.client import Client
 
 app = typer.Typer(
     help="Threads profiles and their tokens. Tokens are encrypted at rest and never shown.",
@@ -89,17 +92,46 @@ def list_(as_json: Json = False) -> None:
 
 
 @app.command()
-def show(name: Name = "main", as_json: Json = False) -> None:
-    """Show one account."""
-    from threadsworker.cli.tables import accounts_table
+def show(
+    name: Name = "main",
+    check: Annotated[
+        bool, typer.Option("--check", help="Ask Meta about the token and the quota now.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one account: its token, what it may do, its quota, and whether all is well."""
+    from datetime import UTC, datetime
+
+    from threadsworker.cli import account_detail
     from threadsworker.client import Client
+    from threadsworker.errors import ApiError, NoAnswer
 
     with errors_as_exit_codes(as_json=as_json):
-        account = Client().account(name)
+        client, trouble = Client(), None
+        if check:
+            try:
+                client.check_account(name)
+            except (ApiError, NoAnswer) as error:
+                trouble = error
+        account, now = client.account(name), datetime.now(UTC)
+        quotas = _quotas(client, name, ask=check and trouble is None)
         if as_json:
-            say_json(account)
+            say_json(account_detail.as_json(account, quotas, now=now))
         else:
-            accounts_table([account])
+            account_detail.show(account, quotas, now=now)
+        if trouble is not None:
+            raise trouble
+
+
+def _quotas(client: Client, name: str, *, ask: bool) -> report.Quotas:
+    from threadsworker.steps.desk import Desk
+    from threadsworker.steps.quota import figures
+    from threadsworker.store import accounts
+
+    desk = Desk(client.settings)
+    with desk.reading() as session:
+        account_id = accounts.find(session, name).id
+    return figures(desk, account_id, ask=ask)
 
 
 @app.command()
