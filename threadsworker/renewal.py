@@ -166,12 +166,11 @@ class Renewal:
             if again is None:
                 return None
             held = again
-        if not forced:
-            held = self._known(held)
-            due = refresh_due(held.issued_at, held.expires_at)
-            if due is not None and due > self._now():
-                self._look_at(held, due)
-                return None
+        held = self._known(held)
+        due = refresh_due(held.issued_at, held.expires_at)
+        if not forced and due is not None and due > self._now():
+            self._look_at(held, due)
+            return None
         return self._refresh(held)
 
     def _known(self, held: Held) -> Held:
@@ -327,7 +326,7 @@ class Renewal:
 
     def _look_at(self, held: Held, moment: datetime) -> None:
         with transaction(self._engine) as session:
-            tokens.put_off(session, held, look_at=moment, tries=held.tries)
+            tokens.put_off(session, held, look_at=moment, tries=0)
 
     def _next_try(self, held: Held, now: datetime) -> datetime:
         return next_try(held.tries + 1, expires_at=held.expires_at, now=now, dice=self._dice)

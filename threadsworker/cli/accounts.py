@@ -88,7 +88,7 @@ def list_(as_json: Json = False) -> None:
         elif accounts:
             accounts_table(accounts)
         else:
-            note("no accounts yet: threadsworker account add NAME --user-id ID")
+            note("no accounts yet: threadsworker auth login, or account add NAME --user-id ID")
 
 
 @app.command()

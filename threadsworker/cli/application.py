@@ -28,6 +28,8 @@ Examples:
 
   threadsworker demo
 
+  threadsworker auth login main --github-repo me/stage
+
   threadsworker account add main --user-id 17841400000000001 --github-repo me/stage
 
   threadsworker up &

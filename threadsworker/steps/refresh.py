@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 
-from sqlmodel import Session
-
 from threadsworker.renewal import Renewal
 from threadsworker.steps.desk import Desk
 from threadsworker.store import expiring
@@ -47,26 +45,12 @@ def _warn(desk: Desk) -> None:
     with desk.transaction() as session:
         now = clock(session)
         told = expiring.take_soon_over(session, before=now + WARN_AHEAD, now=now)
-        for one in told:
-            token_expiring(session, one)
         outliving = expiring.accounts_to_outlive(session, limit=BATCH)
     for account_id in outliving:
         with desk.transaction() as session:
-            found = expiring.take_outliving(session, account_id, now=clock(session))
-            for one in found:
-                token_expiring(session, one)
-        told += found
+            told += expiring.take_outliving(session, account_id, now=clock(session))
     for one in told:
         logger.warning("%s", _sentence(one))
-
-
-def token_expiring(session: Session, found: Expiring) -> None:
-    """
-    A token will be over soon, or before a post goes out: where others hook in.
-
-    In the transaction that remembers that it was told, so it happens once for each post, and
-    once for each token that has less than `WARN_AHEAD` to live.
-    """
 
 
 def _sentence(found: Expiring) -> str:

@@ -60,22 +60,18 @@ def take_outliving(session: Session, account_id: str, *, now: datetime) -> list[
     for account, job in session.exec(found).all():
         assert account.token_expires_at is not None
         assert job.scheduled_at is not None
-        expires_at = account.token_expires_at
-        events.record(
-            session, job.id, EXPIRING, now=now, run=job.run, expires_at=expires_at.isoformat()
+        one = Expiring(
+            account_id=account.id,
+            account=account.name,
+            expires_at=account.token_expires_at,
+            refresh_at=account.refresh_at,
+            tries=account.refresh_tries,
+            job_id=job.id,
+            run=job.run,
+            scheduled_at=job.scheduled_at,
         )
-        taken.append(
-            Expiring(
-                account_id=account.id,
-                account=account.name,
-                expires_at=expires_at,
-                refresh_at=account.refresh_at,
-                tries=account.refresh_tries,
-                job_id=job.id,
-                run=job.run,
-                scheduled_at=job.scheduled_at,
-            )
-        )
+        announce(session, one, now=now)
+        taken.append(one)
     return taken
 
 
@@ -102,4 +98,18 @@ def take_soon_over(session: Session, *, before: datetime, now: datetime) -> list
             col(AccountRow.refresh_tries),
         )
     ).all()
-    return [Expiring(*row) for row in taken]
+    told = [Expiring(*row) for row in taken]
+    for one in told:
+        announce(session, one, now=now)
+    return told
+
+
+def announce(session: Session, found: Expiring, *, now: datetime) -> None:
+    """
+    Write down that it was told, in the transaction that makes sure that it is told once.
+
+    Of a post it is an event of its job; of an account, its row says so already.
+    """
+    if found.job_id is not None:
+        ends = found.expires_at.isoformat()
+        events.record(session, found.job_id, EXPIRING, now=now, run=found.run, expires_at=ends)

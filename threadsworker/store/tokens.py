@@ -261,7 +261,7 @@ def reject(session: Session, held: Held, *, because: str, look_at: datetime, now
         update(AccountRow)
         .where(_is(held))
         .values(
-            previous_token=None,
+            # The one before stays: tokens have been rejected that were good.
             refresh_begun_at=None,
             refresh_tries=held.tries + 1,
             refresh_at=look_at,
