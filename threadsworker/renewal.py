@@ -115,7 +115,7 @@ class Renewal:
             self._learn(held)
         except TokenRejected as error:
             if self._alive(self._opened(held, held.access_token)) is False:
-                self._reject(held, error)
+                self._fall_back(held, error)
             return error
         except ThreadsWorkerError as error:
             return error
@@ -235,7 +235,7 @@ class Renewal:
             try:
                 self._api(self._opened(held, held.access_token)).me(fields=("id",))
             except TokenRejected as error:
-                return self._back(held, error)
+                return self._fall_back(held, error)
             except ThreadsWorkerError as error:
                 self._put_off(held)
                 return error
@@ -245,9 +245,10 @@ class Renewal:
             tokens.confirm(session, held, look_at=due)
         return None
 
-    def _back(self, held: Held, error: TokenRejected) -> ThreadsWorkerError:
-        assert held.previous_token is not None
-        match self._alive(self._opened(held, held.previous_token)):
+    def _fall_back(self, held: Held, error: TokenRejected) -> ThreadsWorkerError:
+        """The token does not work: put the one before back, if there is one and that does."""
+        before = held.previous_token
+        match before is not None and self._alive(self._opened(held, before)):
             case True:
                 with transaction(self._engine) as session:
                     now = clock(session)
@@ -267,7 +268,7 @@ class Renewal:
         """A refresh was refused as if the token were dead: is it?"""
         match self._alive(self._opened(held, held.access_token)):
             case False:
-                self._reject(held, error)
+                self._fall_back(held, error)
             case True:
                 self._put_off(replace(held, begun_at=None))
             case None:

@@ -25,6 +25,7 @@ from tests.reliability.refreshing import (
 )
 from tests.reliability.virtual_world import ACCESS_TOKEN, World, fast_folder
 from tests.reliability.waits import USER, refused
+from threadsworker.errors import TokenRejected
 from threadsworker.steps.refresh import refresh_tokens
 from threadsworker.store import events, expiring
 
@@ -203,6 +204,18 @@ def test_jobs_that_meet_a_bad_new_token_have_the_old_one_back_at_once(world: Wor
     world.run()
     assert world.client.get(job_id).state == "published"
     assert world.clock.seconds - began < 60
+
+
+def test_a_look_at_the_token_finds_the_old_one_too(world: World) -> None:
+    world.sandbox.plan_fault(refused(f"^{ME}$", {"code": 2}, times=3))
+    pass_days(world, 31)
+    # Now the new one is refused, by all that is asked with it, and the old one answers.
+    world.sandbox.plan_fault(refused("debug_token", REJECTED))
+    world.sandbox.plan_fault(refused(f"^{ME}$", REJECTED))
+    with pytest.raises(TokenRejected):
+        world.client.check_account()
+    assert (account(world).status, row(world).previous_token) == ("active", None)
+    assert works(world)
 
 
 def test_the_same_string_again_is_kept_as_new(world: World) -> None:
