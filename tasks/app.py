@@ -67,6 +67,7 @@ app.conf.update(
             (queue.DISPATCH_DUE, settings.dispatch_every.total_seconds()),
             (queue.RESCUE_STALLED, settings.dispatch_every.total_seconds()),
             (queue.SWEEP_STAGED, 12 * settings.dispatch_every.total_seconds()),
+            (queue.REFRESH_TOKENS, 12 * settings.dispatch_every.total_seconds()),
         )
     },
 )

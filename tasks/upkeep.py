@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tasks.app import app, desk
 from threadsworker import queue
-from threadsworker.steps import recurring, sweep, upkeep
+from threadsworker.steps import recurring, refresh, sweep, upkeep
 from threadsworker.store.runs import Start
 
 
@@ -27,6 +27,12 @@ def rescue_stalled() -> None:
 def sweep_staged() -> None:
     """Take away what ended jobs have left staged."""
     sweep.sweep_staged(desk)
+
+
+@app.task(name=queue.REFRESH_TOKENS)
+def refresh_tokens() -> None:
+    """Keep the accounts' tokens alive, and warn of those that will soon be over."""
+    refresh.refresh_tokens(desk)
 
 
 def ring(starts: Iterable[Start]) -> None:

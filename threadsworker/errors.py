@@ -7,6 +7,7 @@ Everything threadsworker raises.
   x InvalidSettings      a setting is missing, or two settings contradict each other
   x NotFound             no such job, account or schedule
   x NotPossible          a job, account or schedule whose state does not allow this
+  x AuthorizationFailed  a login brought no code: nothing was stored, begin again
   x ApiError             the service answered "no"
     + RateLimited        ask again later; the whole account (or token) has to pause
     + NotReady           not visible or not usable yet; ask again soon
@@ -79,6 +80,14 @@ class NotFound(ThreadsWorkerError):
 
 class NotPossible(ThreadsWorkerError):
     """What was asked for cannot be done in the present state. `code` is stable."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class AuthorizationFailed(ThreadsWorkerError):
+    """A login ended without a code. `code` is stable: ``auth.denied``, ``auth.state`` …"""
 
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)

@@ -26,6 +26,7 @@ CLEANUP = "threadsworker.cleanup"
 DISPATCH_DUE = "threadsworker.dispatch_due"
 RESCUE_STALLED = "threadsworker.rescue_stalled"
 SWEEP_STAGED = "threadsworker.sweep_staged"
+REFRESH_TOKENS = "threadsworker.refresh_tokens"
 
 #: Steps of jobs, and beat's duties. Two queues, so that a duty does not wait behind ten
 #: thousand steps; of our own, so that a Redis may be shared with other applications.
@@ -57,6 +58,7 @@ def make_app(broker_url: str) -> Celery:
             DISPATCH_DUE: {"queue": UPKEEP_QUEUE},
             RESCUE_STALLED: {"queue": UPKEEP_QUEUE},
             SWEEP_STAGED: {"queue": UPKEEP_QUEUE},
+            REFRESH_TOKENS: {"queue": UPKEEP_QUEUE},
         },
         # For Flower: a message shows as soon as it is sent.
         task_send_sent_event=True,

@@ -153,6 +153,17 @@ class Account(_Report):
     status: str
     github_repo: str | None
     token_expires_at: datetime | None
+    #: When Meta made the token, and when it was last refreshed by us.
+    token_issued_at: datetime | None
+    token_refreshed_at: datetime | None
+    #: When the token is looked at next, and how often a refresh failed in a row.
+    refresh_at: datetime | None
+    refresh_tries: int
+    #: What its owner allowed, and when Meta was asked; None: it was not.
+    scopes: tuple[str, ...] | None
+    token_checked_at: datetime | None
+    #: Why it needs to be reconnected, if it does.
+    disconnected_because: str | None
     #: When a person paused it.
     paused_at: datetime | None
     #: Meta asked for a pause until then; and GitHub.

@@ -116,6 +116,11 @@ class Settings(BaseSettings):
     github_repo: str | None = None
     github_token: SecretStr | None = None
 
+    #: The Threads app, for signing in: its id, its secret, and where its window leads back to.
+    app_id: str | None = None
+    app_secret: SecretStr | None = None
+    redirect_uri: str | None = None
+
     log_level: str = "INFO"
 
     @model_validator(mode="after")

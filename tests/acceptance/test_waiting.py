@@ -112,8 +112,16 @@ def test_quota_and_account_commands_answer(installed: Installation) -> None:
     eventually(lambda: installed.json("show", waiting["id"])["reason"] == "paused", timeout=30)
     assert installed.json("account", "resume", "main")["paused_at"] is None
     installed.client().wait(waiting["id"], timeout=60)
+
+    def looked_after() -> bool:
+        """Beat has had a worker ask Meta about the token."""
+        return installed.json("account", "show", "main")["token_checked_at"] is not None
+
+    eventually(looked_after, timeout=40, every=0.5)
     assert installed.json("account", "refresh", "main")["token_expires_at"] is not None
-    assert installed.json("account", "show", "main")["user_id"] == USER_ID
+    shown = installed.json("account", "show", "main")
+    assert (shown["user_id"], shown["health"]) == (USER_ID, "good")
+    assert "threads_content_publish" in shown["scopes"]
     installed.run("account", "resume", "main", expect=5)
     installed.run("account", "pause", "nobody", expect=4)
     assert "dispatch: OK" in installed.run("check").stdout

@@ -1,5 +1,6 @@
 """
-Shortcuts that double, lose or misplace posts, as patches to the code, and the tests that see it.
+Shortcuts that double, lose or misplace posts, or lose an account, as patches to the code, and the
+tests that see it.
 
 A reliability test that no shortcut fails proves nothing. Each of these was a temptation.
 """
@@ -13,6 +14,9 @@ DOUBT = "tests/reliability/test_doubt.py::test_"
 REVIEW = "tests/reliability/test_reviews.py::test_"
 STORE = "tests/integration/test_store.py::test_"
 HTTP = "tests/integration/test_http.py"
+REFRESH = "tests/reliability/test_refresh.py::test_"
+RENEW = "tests/reliability/test_refresh_crashes.py::test_"
+TOKENS = "threadsworker/store/tokens.py"
 PUBLISH = "threadsworker/steps/publish.py"
 SETTLE = "threadsworker/steps/settle.py"
 CONTAINERS = "threadsworker/store/containers.py"
@@ -170,5 +174,27 @@ MUTANTS = [
         "    if isinstance(outcome, Failed):\n        pause = patience",
         "    if False:\n        pause = patience",
         DOUBT + "a_refused_question_while_in_doubt_fails_nothing",
+    ),
+    Mutant(
+        "the old token is gone before the new one has answered",
+        TOKENS,
+        "    previous = None if same else held.access_token\n",
+        "    previous = None\n",
+        REFRESH + "a_new_token_that_does_not_work_is_given_back_for_the_old_one",
+    ),
+    Mutant(
+        "a late refresh replaces a newer token",
+        TOKENS,
+        "        col(AccountRow.token_version) == held.token_version\n",
+        "        col(AccountRow.token_version) >= held.token_version\n",
+        REFRESH
+        + "_crashes.py::test_a_token_that_a_person_brings_is_not_replaced_by_a_late_refresh",
+    ),
+    Mutant(
+        "two workers refresh at once",
+        TOKENS,
+        "    free = or_(until.is_(None), until <= now)\n",
+        "    free = or_(until.is_(None), until.is_not(None))\n",
+        RENEW + "two_workers_at_once_send_one_refresh",
     ),
 ]

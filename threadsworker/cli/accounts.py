@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import SecretStr
 
 from threadsworker import report
 from threadsworker.cli.console import Json, errors_as_exit_codes, note, say, say_json
+from threadsworker.cli.secrets import ask
 from threadsworker.errors import InvalidSettings
+
+if TYPE_CHECKING:
+    from threadsworker.client import Client
 
 app = typer.Typer(
     help="Threads profiles and their tokens. Tokens are encrypted at rest and never shown.",
@@ -55,12 +57,12 @@ def add(
 
     with errors_as_exit_codes(as_json=as_json):
         settings = load_settings()
-        access = settings.access_token or _ask("Threads access token")
+        access = settings.access_token or ask("Threads access token")
         if access is None:
             raise InvalidSettings("set THREADSWORKER_ACCESS_TOKEN: there is nobody to ask")
         github = settings.github_token
         if github_repo and github is None:
-            github = _ask("GitHub token")
+            github = ask("GitHub token")
         account = Client(settings).add_account(
             name,
             user_id=user_id,
@@ -86,21 +88,50 @@ def list_(as_json: Json = False) -> None:
         elif accounts:
             accounts_table(accounts)
         else:
-            note("no accounts yet: threadsworker account add NAME --user-id ID")
+            note("no accounts yet: threadsworker auth login, or account add NAME --user-id ID")
 
 
 @app.command()
-def show(name: Name = "main", as_json: Json = False) -> None:
-    """Show one account."""
-    from threadsworker.cli.tables import accounts_table
+def show(
+    name: Name = "main",
+    check: Annotated[
+        bool, typer.Option("--check", help="Ask Meta about the token and the quota now.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one account: its token, what it may do, its quota, and whether all is well."""
+    from datetime import UTC, datetime
+
+    from threadsworker.cli import account_detail
     from threadsworker.client import Client
+    from threadsworker.errors import ApiError, NoAnswer
 
     with errors_as_exit_codes(as_json=as_json):
-        account = Client().account(name)
+        client, trouble = Client(), None
+        if check:
+            try:
+                client.check_account(name)
+            except (ApiError, NoAnswer) as error:
+                trouble = error
+        account, now = client.account(name), datetime.now(UTC)
+        quotas = _quotas(client, name, ask=check and trouble is None)
         if as_json:
-            say_json(account)
+            say_json(account_detail.as_json(account, quotas, now=now))
         else:
-            accounts_table([account])
+            account_detail.show(account, quotas, now=now)
+        if trouble is not None:
+            raise trouble
+
+
+def _quotas(client: Client, name: str, *, ask: bool) -> report.Quotas:
+    from threadsworker.steps.desk import Desk
+    from threadsworker.steps.quota import figures
+    from threadsworker.store import accounts
+
+    desk = Desk(client.settings)
+    with desk.reading() as session:
+        account_id = accounts.find(session, name).id
+    return figures(desk, account_id, ask=ask)
 
 
 @app.command()
@@ -147,10 +178,3 @@ def remove(
             typer.confirm(f"Remove account {name} and its tokens?", abort=True)
         Client().remove_account(name)
         note(f"{name} is removed")
-
-
-def _ask(what: str) -> SecretStr | None:
-    if not sys.stdin.isatty():
-        return None
-    answer: str = typer.prompt(what, hide_input=True, err=True)
-    return SecretStr(answer.strip())

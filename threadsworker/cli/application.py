@@ -18,6 +18,8 @@ from threadsworker.cli import (
     reading,
     running,
     schedules,
+    signing_in,
+    tokens,
 )
 from threadsworker.cli.console import errors_as_exit_codes
 
@@ -25,6 +27,8 @@ EPILOG = """
 Examples:
 
   threadsworker demo
+
+  threadsworker auth login main --github-repo me/stage
 
   threadsworker account add main --user-id 17841400000000001 --github-repo me/stage
 
@@ -49,6 +53,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(accounts.app, name="account")
+app.add_typer(signing_in.app, name="auth")
 app.add_typer(schedules.app, name="schedule")
 database = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(database, name="db")
@@ -88,6 +93,8 @@ app.command(context_settings=passed_on)(running.beat)
 app.command(context_settings=passed_on)(running.flower)
 app.command()(running.sandbox)
 app.command()(running.check)
+app.command("access_token", cls=tokens.WithSwitches)(tokens.access_token)
+app.command("refresh_token", cls=tokens.WithSwitches)(tokens.refresh_token)
 
 
 @database.command()

@@ -102,7 +102,7 @@ def _accounts(settings: Settings) -> Iterator[Result]:
     for account in client.accounts():
         name = f"account {account.name}"
         if account.status != AccountStatus.ACTIVE:
-            advice = f"Run `threadsworker account add {account.name}` with a new token."
+            advice = f"Sign in again: threadsworker auth login {account.name}."
             yield Result(name, False, account.status, advice)
             continue
         with desk.reading() as session:

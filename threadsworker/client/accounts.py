@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import SecretStr
@@ -10,13 +12,14 @@ from sqlmodel import Session
 
 from threadsworker import report
 from threadsworker.client.base import Base
-from threadsworker.errors import NotPossible
+from threadsworker.errors import AnswerLost, NotPossible
 from threadsworker.http import Http
-from threadsworker.log import redact
+from threadsworker.renewal import Renewal
+from threadsworker.settings import Settings
 from threadsworker.store import accounts, standing
 from threadsworker.store.database import clock
 from threadsworker.store.tables import AccountRow
-from threadsworker.threads_api import ThreadsApi
+from threadsworker.threads_api import Granted
 
 #: The account that the environment describes, and the one meant when none is named.
 DEFAULT_ACCOUNT = "main"
@@ -34,6 +37,8 @@ class Accounts(Base):
         github_repo: str | None = None,
         github_token: SecretStr | str | None = None,
         token_expires_at: datetime | None = None,
+        token_issued_at: datetime | None = None,
+        scopes: Sequence[str] | None = None,
         check_rate_limit_before_post: bool | None = None,
         wait_on_rate_limit: bool | None = None,
     ) -> report.Account:
@@ -42,6 +47,8 @@ class Accounts(Base):
 
         Parameters
         ----------
+        token_expires_at, token_issued_at, scopes:
+            What is known of the token; what is not is learned from Meta before long.
         check_rate_limit_before_post, wait_on_rate_limit:
             Whether its posts ask for room in the publishing quota before they begin, and wait
             for it; a post may say otherwise. None: as it is, which is yes at first.
@@ -56,15 +63,71 @@ class Accounts(Base):
                 github_repo=github_repo,
                 github_token=None if github_token is None else _secret(github_token),
                 token_expires_at=token_expires_at,
+                token_issued_at=token_issued_at,
+                scopes=scopes,
                 cipher=self._cipher,
                 now=clock(session),
             )
             accounts.set_quota_policy(
                 session, row.id, check=check_rate_limit_before_post, wait=wait_on_rate_limit
             )
+            if name == DEFAULT_ACCOUNT and self._environment_account():
+                # Who does this knows what stands there, and wants this instead.
+                accounts.followed(session, name, _digest(self.settings))
             return accounts.describe(row)
 
         return self._write(put)
+
+    def connect_account(
+        self,
+        granted: Granted,
+        *,
+        name: str | None = None,
+        github_repo: str | None = None,
+        github_token: SecretStr | str | None = None,
+    ) -> report.Account:
+        """
+        Keep the account whose owner has just signed in, see `threads_api.OAuth.grant`.
+
+        Parameters
+        ----------
+        name:
+            None: the profile's.
+
+        Raises
+        ------
+        NotPossible:
+            The account of that name is another profile's, whose posts would then go out under
+            this one (`account.other_profile`).
+        ThreadsWorkerError:
+            What kept the grant from being whole.
+        """
+        if granted.long_lived is None or granted.profile is None:
+            raise granted.trouble or AnswerLost("a grant without a token")
+        token, profile = granted.long_lived, granted.profile
+        name = name or profile.username or profile.id
+        with self._reading() as session:
+            now = clock(session)
+            known = {row.name: row.user_id for row in accounts.all_of(session)}
+        if known.get(name, profile.id) != profile.id:
+            raise NotPossible(
+                f"account {name!r} is the profile {known[name]}, and {profile.username} "
+                f"({profile.id}) has signed in: sign in with the other one, or take another name",
+                code="account.other_profile",
+            )
+        added = self.add_account(
+            name,
+            user_id=profile.id,
+            access_token=token.access_token,
+            github_repo=github_repo,
+            github_token=github_token,
+            token_issued_at=now,
+            token_expires_at=now + timedelta(seconds=token.expires_in)
+            if token.expires_in
+            else None,
+        )
+        # What its owner really allowed. If Meta does not say so now, it is asked again.
+        return added if self._renewal().check(name) else self.account(name)
 
     def accounts(self) -> list[report.Account]:
         """Every account, by name."""
@@ -90,37 +153,43 @@ class Accounts(Base):
 
         Raises
         ------
-        NotFound:
-            There is no such account.
+        NotFound, NotPossible:
+            There is no such account; a worker is refreshing it at the moment
+            (`account.refreshing`).
         TokenRejected:
-            The token is dead: only `add_account` with a new one helps.
+            The token is dead: only signing in again, or `add_account` with a new one, helps.
         ApiError, NoAnswer:
             Meta refused, a token that is not a day old for instance; there was no usable answer.
         """
-        with self._reading() as session:
-            row = accounts.find(session, name)
-            held = accounts.credentials(session, row.id, cipher=self._cipher, now=clock(session))
-        redact(held.access_token)
-        api = ThreadsApi(
-            base_url=self.settings.threads_api_url, token=held.access_token, http=Http()
-        )
-        fresh = api.refresh_access_token()
-        redact(fresh.access_token)
+        self.account(name)
+        error = self._renewal().refresh(name)
+        if error is not None:
+            raise error
+        return self.account(name)
 
-        def keep(session: Session) -> report.Account:
-            now = clock(session)
-            accounts.refreshed(
-                session,
-                row.id,
-                access_token=fresh.access_token,
-                expires_at=now + timedelta(seconds=fresh.expires_in),
-                token_version=row.token_version,
-                cipher=self._cipher,
-                now=now,
-            )
-            return accounts.describe(accounts.find(session, name))
+    def check_account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
+        """
+        Ask Meta what the account's token is: until when it lives, and what it may do.
 
-        return self._write(keep)
+        Raises
+        ------
+        NotFound:
+            There is no such account.
+        TokenRejected:
+            The token is dead, as it now says in `Account.status`.
+        ApiError, NoAnswer:
+            Meta refused, as it does when the account is no tester of the app; there was no
+            usable answer.
+        """
+        self.account(name)
+        error = self._renewal().check(name)
+        if error is not None:
+            raise error
+        return self.account(name)
+
+    def _renewal(self) -> Renewal:
+        http = Http(read_timeout=self.settings.http_timeout.total_seconds())
+        return Renewal(self._ready(), settings=self.settings, cipher=self._cipher, http=http)
 
     def pause_account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
         """
@@ -176,7 +245,10 @@ class Accounts(Base):
         given = self.settings
         assert given.user_id is not None
         assert given.access_token is not None
-        if accounts.matches(
+        said = _digest(given)
+        if accounts.has_followed(session, DEFAULT_ACCOUNT, said):
+            return
+        if not accounts.matches(
             session,
             DEFAULT_ACCOUNT,
             user_id=given.user_id,
@@ -186,18 +258,25 @@ class Accounts(Base):
             cipher=self._cipher,
             now=clock(session),
         ):
-            return
-        accounts.put(
-            session,
-            DEFAULT_ACCOUNT,
-            user_id=given.user_id,
-            access_token=given.access_token,
-            github_repo=given.github_repo,
-            github_token=given.github_token,
-            token_expires_at=None,
-            cipher=self._cipher,
-            now=clock(session),
-        )
+            accounts.put(
+                session,
+                DEFAULT_ACCOUNT,
+                user_id=given.user_id,
+                access_token=given.access_token,
+                github_repo=given.github_repo,
+                github_token=given.github_token,
+                token_expires_at=None,
+                cipher=self._cipher,
+                now=clock(session),
+            )
+        accounts.followed(session, DEFAULT_ACCOUNT, said)
+
+
+def _digest(given: Settings) -> str:
+    """Tells whether the environment says the same of the account as before."""
+    secrets = (given.access_token, given.github_token)
+    said = [given.user_id, given.github_repo, *(s and s.get_secret_value() for s in secrets)]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def _secret(value: SecretStr | str) -> SecretStr:

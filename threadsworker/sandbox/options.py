@@ -49,6 +49,12 @@ class SandboxOptions(BaseModel):
     #: `default_account`'s; all others are rejected.
     accounts: dict[str, SandboxAccount] = {}
     default_account: SandboxAccount = SandboxAccount()
+    #: What the owner does in the authorization window.
+    authorization: Literal["grant", "deny"] = "grant"
+    #: The app's secret; None: any is right.
+    app_secret: str | None = None
+    #: How a used code is refused: both shapes were seen.
+    used_code_error: Literal["flat", "graph"] = "flat"
     token_life: float = Field(default=TOKEN_LIFE_DAYS * 86400.0, gt=0)
     #: Age below which a token cannot be refreshed. Meta documents 24 hours, and has been seen
     #: not to insist; a sandbox's tokens are new.

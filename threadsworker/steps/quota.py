@@ -91,12 +91,14 @@ def _asked(api: ThreadsApi) -> PublishingLimit:
         return api.publishing_limit("posts")
 
 
-def figures(desk: Desk, account_id: str) -> report.Quotas:
-    """The account's quotas as they are now, for people; Meta is asked if that is long ago."""
+def figures(desk: Desk, account_id: str, *, ask: bool = True) -> report.Quotas:
+    """
+    The account's quotas as they are now, for people; if `ask`, Meta is, unless it just was.
+    """
     with desk.reading() as session:
         account = desk.credentials(session, account_id)
         age = _age(session, account_id)
-    if account.hold is None and (age is None or age > FRESH_FOR_NO):
+    if ask and account.hold is None and (age is None or age > FRESH_FOR_NO):
         refresh(desk, desk.threads(account), account_id)
     with desk.reading() as session:
         now = clock(session)

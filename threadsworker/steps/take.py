@@ -210,10 +210,15 @@ def _account_waits(
     """What a service said of the account holds for all of its jobs; until when, if it tells."""
     match wait.reason:
         case WaitReason.NEEDS_RECONNECT:
-            standing.disconnect(
-                session, claim.account_id, token_version=claim.token_version, now=now
+            disconnected = standing.disconnect(
+                session,
+                claim.account_id,
+                token_version=claim.token_version,
+                now=now,
+                because=wait.trouble.message if wait.trouble else None,
             )
-            return None
+            # There is another token by now: on with that.
+            return None if disconnected else now
         case WaitReason.THROTTLED:
             pause = standing.cool_down
         case WaitReason.GITHUB_LIMIT:

@@ -145,7 +145,7 @@ def trouble_of(error: ThreadsWorkerError) -> Trouble:
 
 def _advice(error: ApiError) -> str:
     if isinstance(error, TokenRejected):
-        return "Run `threadsworker account add` with a new token; the job goes on by itself."
+        return "Run `threadsworker auth login`, or `account add` with a new token; the job goes on."
     if isinstance(error, RateLimited | Unavailable):
         return "Nothing: it is tried again."
     return _ADVICE.get(error.stable_code, _DEFAULT_ADVICE[error.service])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -47,11 +48,14 @@ def put(
     token_expires_at: datetime | None,
     cipher: Cipher,
     now: datetime,
+    token_issued_at: datetime | None = None,
+    scopes: Sequence[str] | None = None,
 ) -> AccountRow:
     """
     Add an account, or replace the tokens of the one of that name and make it active again.
 
-    Jobs that waited for the reconnection are woken.
+    Jobs that waited for the reconnection are woken. What is not known of the token is asked
+    for by whoever looks after tokens, soon.
     """
     row = session.exec(select(AccountRow).where(AccountRow.name == name)).first()
     if row is None:
@@ -62,7 +66,12 @@ def put(
         row.token_version += 1
     row.user_id = user_id
     row.access_token = cipher.encrypt(access_token, bound_to=row.id)
-    row.token_expires_at = token_expires_at
+    row.token_issued_at, row.token_expires_at = token_issued_at, token_expires_at
+    row.scopes = None if scopes is None else list(scopes)
+    # Nothing of the token before holds for this one.
+    row.previous_token = row.token_checked_at = row.token_refreshed_at = None
+    row.refresh_at = row.refresh_lease_until = row.refresh_begun_at = row.expiry_told_at = None
+    row.refresh_tries = 0
     row.github_repo = github_repo or row.github_repo
     if github_token is not None:
         row.github_token = cipher.encrypt(github_token, bound_to=row.id)
@@ -84,33 +93,6 @@ def put(
 def _token_id(token: SecretStr) -> str:
     """Tells whether two tokens are the same, and nothing else of them."""
     return hashlib.sha256(token.get_secret_value().encode()).hexdigest()
-
-
-def refreshed(
-    session: Session,
-    account_id: str,
-    *,
-    access_token: SecretStr,
-    expires_at: datetime,
-    token_version: int,
-    cipher: Cipher,
-    now: datetime,
-) -> bool:
-    """Keep a refreshed token, and make the account active. False if another one came first."""
-    kept = session.exec(
-        update(AccountRow)
-        .where(col(AccountRow.id) == account_id, col(AccountRow.token_version) == token_version)
-        .values(
-            access_token=cipher.encrypt(access_token, bound_to=account_id),
-            token_expires_at=expires_at,
-            token_version=token_version + 1,
-            status=AccountStatus.ACTIVE,
-            disconnected_at=None,
-        )
-    )
-    if kept.rowcount == 1:
-        standing.wake(session, account_id, WaitReason.NEEDS_RECONNECT, now=now)
-    return kept.rowcount == 1
 
 
 def set_quota_policy(
@@ -207,7 +189,27 @@ def to_sweep(session: Session, *, before: datetime, now: datetime, limit: int) -
 
 def describe(row: AccountRow) -> report.Account:
     """The account as it may be shown."""
-    return report.Account.model_validate(row.model_dump(include=set(report.Account.model_fields)))
+    shown = row.model_dump(include=set(report.Account.model_fields))
+    if row.status == AccountStatus.ACTIVE:
+        # Of a time that is over.
+        shown["disconnected_because"] = None
+    return report.Account.model_validate(shown)
+
+
+def has_followed(session: Session, name: str, said: str) -> bool:
+    """
+    Whether the account of that name was made, or changed, as the environment says already.
+
+    Once for each thing that it says, of which `said` is a digest: a token that was refreshed,
+    or put there by a person, is not replaced by an older one that still stands there.
+    """
+    found = select(AccountRow.environment).where(AccountRow.name == name)
+    return session.exec(found).first() == said
+
+
+def followed(session: Session, name: str, said: str) -> None:
+    """Keep what the environment has said."""
+    session.exec(update(AccountRow).where(col(AccountRow.name) == name).values(environment=said))
 
 
 def matches(

@@ -11,7 +11,7 @@ from enum import StrEnum
 from random import Random
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, case, or_
 from sqlmodel import Session, col, select, update
 
 from threadsworker.job import RECONNECT_CHECK, JobState, WaitReason
@@ -107,13 +107,31 @@ def proven(session: Session, account_id: str) -> None:
     )
 
 
-def disconnect(session: Session, account_id: str, *, token_version: int, now: datetime) -> None:
-    """active | needs_reconnect → needs_reconnect, unless the token was replaced meanwhile."""
-    session.exec(
+def disconnect(
+    session: Session,
+    account_id: str,
+    *,
+    token_version: int,
+    now: datetime,
+    because: str | None = None,
+) -> bool:
+    """
+    active | needs_reconnect → needs_reconnect. False if the token was replaced meanwhile.
+
+    If the token before it is still there, somebody tries at once whether that one works.
+    """
+    before = col(AccountRow.previous_token)
+    disconnected = session.exec(
         update(AccountRow)
         .where(col(AccountRow.id) == account_id, col(AccountRow.token_version) == token_version)
-        .values(status=AccountStatus.NEEDS_RECONNECT, disconnected_at=now)
+        .values(
+            status=AccountStatus.NEEDS_RECONNECT,
+            disconnected_at=now,
+            disconnected_because=because,
+            refresh_at=case((before.is_not(None), now), else_=col(AccountRow.refresh_at)),
+        )
     )
+    return disconnected.rowcount == 1
 
 
 def cool_down(

@@ -14,50 +14,13 @@ from sqlalchemy import JSON, CheckConstraint, Index, Text, UniqueConstraint, tex
 from sqlmodel import Field, SQLModel
 
 from threadsworker.job import RESTING
+from threadsworker.store.account_row import AccountRow as AccountRow
+from threadsworker.store.account_row import PublishingLimitRow as PublishingLimitRow
 from threadsworker.store.moment import Moment
 
 
 def _in(states: frozenset[Any]) -> str:
     return ", ".join(sorted(f"'{state}'" for state in states))
-
-
-class AccountRow(SQLModel, table=True):
-    """A Threads profile whose token we hold."""
-
-    __tablename__ = "account"
-
-    id: str = Field(primary_key=True)
-    name: str = Field(unique=True)
-    #: Meta's numeric id, as text: it is above 2^53.
-    user_id: str
-    #: Ciphertexts, see `threadsworker.crypto`.
-    access_token: str = Field(sa_type=Text)
-    github_token: str | None = Field(default=None, sa_type=Text)
-    token_expires_at: datetime | None = Field(default=None, sa_type=Moment)
-    #: Grows when the token is replaced, so that of two refreshes one wins.
-    token_version: int = 1
-    #: ``owner/name`` of the repository where local media are made public.
-    github_repo: str | None = None
-    status: str = "active"
-    #: When a token of it was last rejected.
-    disconnected_at: datetime | None = Field(default=None, sa_type=Moment)
-    #: When a person paused it; None: it is not paused.
-    paused_at: datetime | None = Field(default=None, sa_type=Moment)
-    #: Meta asked for a pause until then, and so often in a row.
-    paused_until: datetime | None = Field(default=None, sa_type=Moment)
-    throttles: int = 0
-    #: The same of GitHub, for all accounts with the same token.
-    github_paused_until: datetime | None = Field(default=None, sa_type=Moment)
-    github_throttles: int = 0
-    #: A digest of the GitHub token, to know which accounts share it.
-    github_token_id: str | None = Field(default=None, index=True)
-    #: Ask Meta for its publishing limit before a thread is begun.
-    check_quota: bool = True
-    #: Wait for room in the quota; False: fail at once.
-    wait_on_quota: bool = True
-    #: When its staging repository was last searched for files that no job needs.
-    swept_at: datetime | None = Field(default=None, sa_type=Moment)
-    created_at: datetime = Field(sa_type=Moment)
 
 
 class WorkerRow(SQLModel, table=True):
@@ -276,21 +239,6 @@ class QuotaUseRow(SQLModel, table=True):
     kind: str
     attempt_id: str | None = Field(default=None, foreign_key="attempt.id", unique=True)
     at: datetime = Field(sa_type=Moment)
-
-
-class PublishingLimitRow(SQLModel, table=True):
-    """What Meta last said of one quota of an account; every worker reads it here."""
-
-    __tablename__ = "publishing_limit"
-
-    account_id: str = Field(primary_key=True, foreign_key="account.id")
-    #: ``post``, ``reply`` or ``delete``.
-    kind: str = Field(primary_key=True)
-    used: int
-    total: int
-    #: Seconds of the moving window.
-    duration: int
-    read_at: datetime = Field(sa_type=Moment)
 
 
 class ScheduleRow(SQLModel, table=True):

@@ -20,6 +20,16 @@ from threadsworker.threads_api.containers import (
 )
 from threadsworker.threads_api.discovery import SearchMedia, SearchMode, SearchType
 from threadsworker.threads_api.insights import Breakdown, Insight, MediaMetric, UserMetric
+from threadsworker.threads_api.oauth import (
+    USUAL_SCOPES,
+    Granted,
+    OAuth,
+    Scope,
+    authorization_url,
+    code_from_redirect,
+    new_state,
+    scopes_named,
+)
 from threadsworker.threads_api.objects import (
     Embed,
     Location,
@@ -30,33 +40,43 @@ from threadsworker.threads_api.objects import (
     Quota,
     Reference,
     Token,
+    TokenFacts,
 )
 from threadsworker.threads_api.replies import ApprovalStatus
 
 __all__ = [
     "QUOTA_USED_UP",
+    "USUAL_SCOPES",
     "ApprovalStatus",
     "Breakdown",
     "ContainerSpec",
     "ContainerStatus",
     "Embed",
+    "Granted",
     "Insight",
     "Location",
     "Made",
     "MediaMetric",
     "MediaObject",
     "MediaType",
+    "OAuth",
     "Profile",
     "PublicProfile",
     "PublishingLimit",
     "Quota",
     "Reference",
+    "Scope",
     "SearchMedia",
     "SearchMode",
     "SearchType",
     "StatusCode",
     "ThreadsApi",
     "Token",
+    "TokenFacts",
     "UserMetric",
     "When",
+    "authorization_url",
+    "code_from_redirect",
+    "new_state",
+    "scopes_named",
 ]

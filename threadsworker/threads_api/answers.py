@@ -123,11 +123,13 @@ def _graph_error(response: Response, envelope: dict[str, Any]) -> ApiError:
 
 def _flat_error(status: int, body: dict[str, Any]) -> ApiError:
     """The shape of the token endpoints: ``{"error_type", "code", "error_message"}``."""
-    return RequestRefused(
+    code = _number(body.get("code") or body.get("error_code"))
+    kind = TokenRejected if code in _TOKEN else Unavailable if status >= 500 else RequestRefused
+    return kind(
         _text(body.get("error_message")) or f"HTTP {status}",
         service="threads",
         http_status=status,
-        code=_number(body.get("code") or body.get("error_code")),
+        code=code,
     )
 
 

@@ -19,6 +19,18 @@ PUBLISH_TIMEOUT = 240.0
 #: Per cent of a limit of Meta's from which on it is better not to ask.
 CLOSE = 95.0
 
+#: The endpoints for which Meta documents the token in the query and nothing else.
+#: Source: https://developers.facebook.com/documentation/threads/get-started/long-lived-tokens
+#: and …/reference/debug-token (2026-08-12).
+QUERY_ONLY = frozenset({"/access_token", "/refresh_access_token", "/v1.0/debug_token"})
+#: For what may be asked twice: tried up to three times within about a second.
+tried_again = retry(
+    retry=retry_if_exception_type((Unavailable, NoAnswer)),
+    stop=stop_after_attempt(3),
+    wait=wait_random_exponential(multiplier=0.1, max=0.5),
+    reraise=True,
+)
+
 
 class Connection:
     """
@@ -52,12 +64,7 @@ class Connection:
         self._publish_timeout = publish_timeout
         self._on_pressure = on_pressure
 
-    @retry(
-        retry=retry_if_exception_type((Unavailable, NoAnswer)),
-        stop=stop_after_attempt(3),
-        wait=wait_random_exponential(multiplier=0.1, max=0.5),
-        reraise=True,
-    )
+    @tried_again
     def get(self, path: str, **params: str) -> dict[str, Any]:
         """Read; tried up to three times within about a second."""
         return self._read(

@@ -5,10 +5,10 @@ that are not named here are kept all the same.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 #: Ids are above 2^53 and once came as JSON numbers; here they are text.
 Id = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
@@ -193,8 +193,44 @@ class PublishingLimit(BaseModel):
 
 
 class Token(BaseModel):
+    """A long-lived token, as an exchange or a refresh gives it."""
+
     model_config = ConfigDict(frozen=True)
 
-    access_token: SecretStr
-    #: Seconds.
-    expires_in: int
+    access_token: SecretStr = Field(min_length=1)
+    token_type: str = "bearer"  # noqa: S105 - a kind of token
+    #: Seconds, if Meta tells.
+    expires_in: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As Meta gives it, **with the token**."""
+        return {**self.model_dump(), "access_token": self.access_token.get_secret_value()}
+
+
+def _epoch(value: Any) -> Any:
+    """Seconds since 1970; 0 is never."""
+    return (datetime.fromtimestamp(value, UTC) if value else None) if _is_number(value) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+Epoch = Annotated[datetime | None, BeforeValidator(_epoch)]
+
+
+class TokenFacts(MetaObject):
+    """
+    What Meta knows of a token.
+
+    Source: https://developers.facebook.com/documentation/threads/reference/debug-token
+    (2026-08-12).
+    """
+
+    is_valid: bool
+    user_id: Id | None = None
+    scopes: tuple[str, ...] = ()
+    issued_at: Epoch = None
+    #: None: never, or not told.
+    expires_at: Epoch = None
+    data_access_expires_at: Epoch = None

@@ -1,0 +1,36 @@
+"""An installation of before is brought up to date, and keeps what it has."""
+
+from __future__ import annotations
+
+from alembic import command
+from sqlalchemy import text
+
+from threadsworker.store import accounts, schema
+from threadsworker.store.database import make_engine, reading
+
+
+def test_an_account_of_version_0002_keeps_its_token_and_is_looked_at_at_once(
+    database_url: str,
+) -> None:
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        command.upgrade(schema._config(connection), "0002")
+        connection.execute(
+            text(
+                "INSERT INTO account (id, name, user_id, access_token, token_version, status,"
+                " throttles, github_throttles, check_quota, wait_on_quota, created_at) VALUES"
+                " ('a1', 'main', '1', 'sealed', 3, 'active', 0, 0, true, true,"
+                " '2026-11-01 00:00:00')"
+            )
+        )
+    schema.upgrade(engine)
+    assert schema.versions(engine)[0] == schema.versions(engine)[1]
+    with reading(engine) as session:
+        row = accounts.find(session, "main")
+        told = accounts.describe(row)
+    assert (row.access_token, row.token_version) == ("sealed", 3)
+    # Nothing is known of its token: that is what beat's duty looks for.
+    assert (told.refresh_at, told.refresh_tries, told.scopes) == (None, 0, None)
+    with engine.begin() as connection:
+        command.downgrade(schema._config(connection), "0002")
+    engine.dispose()
