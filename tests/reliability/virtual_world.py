@@ -26,29 +26,16 @@ from threadsworker.job import RESTING
 from threadsworker.sandbox import Sandbox, SandboxOptions
 from threadsworker.settings import Settings, load_settings
 from threadsworker.steps import recurring, sweep, upkeep
-from threadsworker.steps.cleanup import cleanup, tidy
-from threadsworker.steps.create_containers import create_containers
 from threadsworker.steps.desk import Desk
-from threadsworker.steps.poll_status import poll_status
-from threadsworker.steps.publish import publish
-from threadsworker.steps.reply_chain import next_segment, reply_chain
 from threadsworker.steps.start import prepare
-from threadsworker.steps.take import Again, Broken, Go, Next, Stop, take
-from threadsworker.steps.upload import upload
+from threadsworker.steps.take import Again, Next, Stop
 from threadsworker.store.runs import Start
+from threadsworker.walk import Hint, act, first, following
 
 ACCESS_TOKEN = "sandbox-access-token-51e0c9"
 GITHUB_TOKEN = "ghp_sandboxGithubToken51e0c9abcdef"
 REPOSITORY = "octo/stage"
 
-#: Steps by the names of their messages; those of a segment take its index.
-_JOB_STEPS: dict[str, Any] = {"upload": upload, "reply_chain": reply_chain, "cleanup": cleanup}
-_SEGMENT_STEPS: dict[str, Any] = {
-    "create_containers": create_containers,
-    "poll_status": poll_status,
-    "publish": publish,
-}
-_SEGMENT_CHAIN = [*_SEGMENT_STEPS, "reply_chain"]
 #: Messages after which a world counts as going round in circles.
 MOST_MESSAGES = 5000
 
@@ -74,15 +61,15 @@ class Clock:
 
 @dataclass(order=True, frozen=True)
 class Message:
-    """One message of a chain, with the names of those that follow it."""
+    """One message of a chain, and when it is delivered."""
 
     due: float
     number: int
-    name: str = field(compare=False)
-    job_id: str = field(compare=False)
-    run: int = field(compare=False)
-    index: int | None = field(compare=False)
-    rest: tuple[str, ...] = field(compare=False, default=())
+    hint: Hint = field(compare=False)
+
+    @property
+    def name(self) -> str:
+        return self.hint.step
 
 
 class World:
@@ -135,19 +122,13 @@ class World:
 
     def ring(self, start: Start) -> None:
         """Send the chain of a run."""
-        steps = [*(_SEGMENT_CHAIN if start.index is not None else []), "cleanup"]
-        self._send("upload", start.job_id, start.run, start.index, steps)
+        self._send(first(start))
 
-    def _send(
-        self, name: str, job_id: str, run: int, index: int | None, rest: list[str], delay: float = 0
-    ) -> None:
+    def _send(self, hint: Hint, delay: float = 0) -> None:
         # No wait that is a message is longer than this.
         assert delay <= self.settings.max_countdown.total_seconds()
-        due = self.clock.seconds + delay
-        heapq.heappush(
-            self.messages,
-            Message(due, next(self._numbers), name, job_id, run, index, tuple(rest)),
-        )
+        message = Message(self.clock.seconds + delay, next(self._numbers), hint)
+        heapq.heappush(self.messages, message)
 
     # Working
 
@@ -155,36 +136,15 @@ class World:
         """Do what a task does with its message."""
         desk = desk or self.desk
         try:
-            following = self._take(desk, message)
+            outcome = act(desk, message.hint)
         except Exception as error:
             self.broken.append(error)
             return Stop()
-        self._follow(desk, message, following)
-        return following
-
-    def _take(self, desk: Desk, message: Message) -> Next:
-        if message.name in _SEGMENT_STEPS:
-            step, index = _SEGMENT_STEPS[message.name], message.index
-            return take(desk, step, message.job_id, message.run, index)
-        return take(desk, _JOB_STEPS[message.name], message.job_id, message.run)
-
-    def _follow(self, desk: Desk, message: Message, following: Next) -> None:
-        job_id, run, rest = message.job_id, message.run, list(message.rest)
-        match following:
-            case Go() if message.name == "reply_chain":
-                index = next_segment(desk, job_id)
-                if index is not None:
-                    rest = [*_SEGMENT_CHAIN, *rest]
-                self._send(rest[0], job_id, run, index, rest[1:])
-            case Go() if rest:
-                self._send(rest[0], job_id, run, message.index, rest[1:])
-            case Again(delay):
-                seconds = delay.total_seconds()
-                self._send(message.name, job_id, run, message.index, rest, seconds)
-            case Broken(_, clean) if clean:
-                self._send("cleanup", job_id, run, None, [])
-            case Stop() if message.name == "cleanup":
-                tidy(desk, job_id)
+        hint = following(desk, message.hint, outcome)
+        if hint is not None:
+            delay = outcome.delay.total_seconds() if isinstance(outcome, Again) else 0.0
+            self._send(hint, delay)
+        return outcome
 
     def upkeep(self) -> bool:
         """Do beat's duties once; whether a job was begun."""

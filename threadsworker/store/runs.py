@@ -126,6 +126,19 @@ def rescue(
     return _restart(session, due, due, "rescued", silence, now, limit)
 
 
+def pick_up(session: Session, job_id: str, *, silence: timedelta, now: datetime) -> Start | None:
+    """
+    scheduled | waiting | queued | publishing, due → queued, with a new run: this one alone.
+
+    For whoever works it in a process of its own, where there are no workers: `dispatch` and
+    `rescue` in one, however late it is. None if it is not due.
+    """
+    states = [JobState.SCHEDULED, JobState.WAITING, JobState.QUEUED, JobState.PUBLISHING]
+    due = and_(_due(states, silence=silence, now=now, busy=False), col(JobRow.id) == job_id)
+    started = _restart(session, due, due, "picked_up", silence, now, limit=1)
+    return started[0] if started else None
+
+
 def is_under_way() -> ColumnElement[bool]:
     """
     Whether a worker or a message is at work on a job.

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlmodel import Session, col, delete, update
+from sqlalchemy import exists
+from sqlmodel import Session, col, delete, select, update
 
 from threadsworker.store.tables import WorkerRow
 
@@ -19,6 +20,11 @@ def beat(session: Session, worker: str, *, now: datetime) -> None:
     seen = session.exec(update(WorkerRow).where(col(WorkerRow.id) == worker).values(seen_at=now))
     if seen.rowcount == 0:
         session.add(WorkerRow(id=worker, started_at=now, seen_at=now))
+
+
+def is_any_alive(session: Session, *, since: datetime) -> bool:
+    """Whether a worker was seen at `since` or later."""
+    return session.exec(select(exists().where(col(WorkerRow.seen_at) >= since))).one()
 
 
 def leave(session: Session, worker: str) -> None:

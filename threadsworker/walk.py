@@ -1,0 +1,197 @@
+"""
+Works a job in this process, step by step, where no worker is running.
+
+A message of a chain is only a hint, so here it is a value instead of a message in a broker. The
+steps, the claims and the rows are those of a worker: a process that is killed in the middle
+leaves a job that another one, or a worker, goes on with; and two that walk the same job at once
+do no more harm than a message that comes twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from threadsworker.job import RESTING, JobState, WaitReason
+from threadsworker.settings import Settings
+from threadsworker.steps.cleanup import cleanup, tidy
+from threadsworker.steps.create_containers import create_containers
+from threadsworker.steps.desk import Desk
+from threadsworker.steps.poll_status import poll_status
+from threadsworker.steps.presence import MISSED_BEATS, beat_every
+from threadsworker.steps.publish import publish
+from threadsworker.steps.reply_chain import next_segment, reply_chain
+from threadsworker.steps.take import Again, Broken, Go, Next, Stop, take
+from threadsworker.steps.upload import upload
+from threadsworker.store import jobs, runs, segments, workers
+from threadsworker.store.database import clock
+from threadsworker.store.runs import Start
+from threadsworker.store.tables import JobRow
+
+logger = logging.getLogger(__name__)
+
+#: How long a script holds a job without a sign of life: shorter than a worker's lease, since
+#: nobody watches over scripts, and who runs it again should not have to wait long.
+SCRIPT_LEASE = timedelta(seconds=20)
+#: A longer wait is a parked row also here, so that a cancelled job is noticed.
+LONGEST_NAP = timedelta(seconds=5)
+#: Seconds between two looks at a job that is somebody else's, or not due.
+LOOK_EVERY = 0.2
+#: Reasons to wait that only the owner of the account can end.
+HELD = frozenset({WaitReason.NEEDS_RECONNECT, WaitReason.PAUSED})
+
+#: Steps of a segment, in their order, by the names of their messages.
+_OF_SEGMENT = {
+    "create_containers": create_containers,
+    "poll_status": poll_status,
+    "publish": publish,
+}
+_OF_JOB = {"upload": upload, "reply_chain": reply_chain, "cleanup": cleanup}
+_SEGMENT_CHAIN = (*_OF_SEGMENT, "reply_chain")
+
+
+@dataclass(frozen=True)
+class Hint:
+    """One message of a job's chain: the step to take, and the names of those behind it."""
+
+    step: str
+    job_id: str
+    run: int
+    #: Of the segment, for a step that is one's.
+    index: int | None
+    rest: tuple[str, ...] = ()
+
+    def then(self, rest: tuple[str, ...], index: int | None) -> Hint:
+        """The first of `rest`, with the others behind it."""
+        return replace(self, step=rest[0], rest=rest[1:], index=index)
+
+
+def first(start: Start) -> Hint:
+    """The first message of a run, as `threadsworker.queue.job_chain` has it."""
+    rest = (*(_SEGMENT_CHAIN if start.index is not None else ()), "cleanup")
+    return Hint("upload", start.job_id, start.run, start.index, rest)
+
+
+def act(desk: Desk, hint: Hint) -> Next:
+    """Take the hint's step."""
+    if hint.step in _OF_SEGMENT:
+        assert hint.index is not None
+        return take(desk, _OF_SEGMENT[hint.step], hint.job_id, hint.run, hint.index)
+    return take(desk, _OF_JOB[hint.step], hint.job_id, hint.run)
+
+
+def following(desk: Desk, hint: Hint, outcome: Next) -> Hint | None:
+    """What comes after the step, for `Again` when its delay is over; None: the chain ends."""
+    match outcome:
+        case Go() if hint.step == "reply_chain":
+            index = next_segment(desk, hint.job_id)
+            steps = () if index is None else _SEGMENT_CHAIN
+            return hint.then((*steps, *hint.rest), index)
+        case Go() if hint.rest:
+            return hint.then(hint.rest, hint.index)
+        case Again():
+            return hint
+        case Broken(_, clean) if clean:
+            return Hint("cleanup", hint.job_id, hint.run, None)
+        case Stop() if hint.step == "cleanup":
+            tidy(desk, hint.job_id)
+    return None
+
+
+class Walker:
+    """Sees jobs to their end: waits for the workers, and does their work if there are none."""
+
+    def __init__(self, settings: Settings) -> None:
+        short = {
+            "lease": min(settings.lease, SCRIPT_LEASE),
+            "max_countdown": min(settings.max_countdown, LONGEST_NAP),
+        }
+        self._desk = Desk(settings.model_copy(update=short))
+        #: After so long without a sign of life of one, there are no workers.
+        self._silence = MISSED_BEATS * beat_every(settings)
+        self._pause = threading.Event()
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self._desk.engine.dispose()
+
+    def finish(self, job_id: str, *, timeout: float | None = None) -> None:
+        """
+        Return when the job rests, or waits for something that only a person can do.
+
+        Raises
+        ------
+        NotFound, TimeoutError:
+            There is no such job; it is not there after `timeout` seconds. What was begun is
+            left to whoever comes next.
+        """
+        clock_off = None if timeout is None else time.monotonic() + timeout
+        nap = partial(self._nap, job_id, clock_off)
+        said = False
+        while not self._rests(job_id):
+            start = self._taken(job_id)
+            if start is None:
+                nap(LOOK_EVERY)
+                continue
+            if not said:
+                logger.warning(
+                    "Job %s: no worker is running, so this process works it itself; "
+                    "`threadsworker up` starts one",
+                    job_id,
+                )
+                said = True
+            self._walk(first(start), nap)
+
+    def _walk(self, hint: Hint, nap: Callable[[float], None]) -> None:
+        while True:
+            try:
+                outcome = act(self._desk, hint)
+                next_hint = following(self._desk, hint, outcome)
+            except Exception:
+                # A worker would go on with others and come back to it, and so do we.
+                logger.exception("Job %s: its step %s broke", hint.job_id, hint.step)
+                return
+            if next_hint is None:
+                return
+            hint = next_hint
+            nap(outcome.delay.total_seconds() if isinstance(outcome, Again) else 0.0)
+
+    def _nap(self, job_id: str, clock_off: float | None, seconds: float) -> None:
+        if clock_off is not None:
+            left = clock_off - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"job {job_id} has not come to its end in time")
+            seconds = min(seconds, left)
+        if seconds > 0:
+            self._pause.wait(seconds)
+
+    def _rests(self, job_id: str) -> bool:
+        with self._desk.reading() as session:
+            row = jobs.find(session, job_id)
+            is_held = row.state == JobState.WAITING and row.reason in HELD
+            return row.state in RESTING or (is_held and not _is_due(row, clock(session)))
+
+    def _taken(self, job_id: str) -> Start | None:
+        """The job's run that this process may begin; None: it is another's, or not due."""
+        with self._desk.reading() as session:
+            now = clock(session)
+            if workers.is_any_alive(session, since=now - self._silence):
+                return None
+            row = jobs.find(session, job_id)
+            if row.state == JobState.QUEUED:
+                # Its message reached nobody: this is what a reader of it would do.
+                return Start(job_id, row.run, segments.next_index(session, job_id))
+            if not _is_due(row, now):
+                return None
+        with self._desk.transaction() as session:
+            silence = self._desk.settings.lease
+            return runs.pick_up(session, job_id, silence=silence, now=clock(session))
+
+
+def _is_due(row: JobRow, now: datetime) -> bool:
+    return row.wake_at is not None and row.wake_at <= now
