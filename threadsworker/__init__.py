@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from threadsworker.report import Job, JobSummary, Schedule
     from threadsworker.settings import Settings
+    from threadsworker.threadspipe import ThreadsPipe
 
 __all__ = [
     "Account",
@@ -65,6 +66,7 @@ __all__ = [
     "Spoiler",
     "Styling",
     "TextAttachment",
+    "ThreadsPipe",
     "ThreadsWorkerError",
     "WaitReason",
 ]
@@ -96,6 +98,7 @@ _HOMES = {
     "Spoiler": "threadsworker.post",
     "Styling": "threadsworker.post",
     "TextAttachment": "threadsworker.post",
+    "ThreadsPipe": "threadsworker.threadspipe",
     "ThreadsWorkerError": "threadsworker.errors",
     "WaitReason": "threadsworker.job",
 }

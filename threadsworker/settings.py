@@ -75,8 +75,12 @@ class Settings(BaseSettings):
 
     threads_api_url: str = "https://graph.threads.net"
     threads_auth_url: str = "https://threads.com"
+    threads_api_version: str = "v1.0"
     github_api_url: str = "https://api.github.com"
     github_raw_url: str = "https://raw.githubusercontent.com"
+    github_api_version: str = "2022-11-28"
+    #: How long GitHub may be silent until an upload counts as lost: 35 MB on a slow line.
+    github_upload_timeout: Duration = timedelta(minutes=5)
     #: Where media wait for the worker: an fsspec URL. None: a directory in `home`.
     spool_url: str | None = None
 
@@ -142,7 +146,7 @@ class Settings(BaseSettings):
                 f"PREPARE_AHEAD ({self.prepare_ahead}) must be between 0 and "
                 f"{LONGEST_PREPARE_AHEAD}: containers die after 24 hours"
             )
-        for name in ("publish_timeout", "http_timeout"):
+        for name in ("publish_timeout", "http_timeout", "github_upload_timeout"):
             if getattr(self, name) <= timedelta(0):
                 raise ValueError(f"{name.upper()} must be above 0")
         for name in ("quiet_period", "missed_after", "video_reply_settle"):

@@ -43,7 +43,7 @@ KINDS = {
     "video/quicktime": MediaKind.VIDEO,
 }
 #: Suffixes of pictures and films that Meta does not take.
-_UNSUPPORTED_SUFFIXES = frozenset(
+UNSUPPORTED_SUFFIXES = frozenset(
     {".webp", ".heic", ".heif", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".svg"}
     | {".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".wmv", ".3gp"}
 )
@@ -125,7 +125,7 @@ def _inspect_url(
     kind = medium.kind
     if kind is None and not any(one.rule == "media.url.invalid" for one in problems):
         kind = address.kind_of(url)
-        if kind is None and address.suffix(url) in _UNSUPPORTED_SUFFIXES:
+        if kind is None and address.suffix(url) in UNSUPPORTED_SUFFIXES:
             problems.append(_unsupported(address.suffix(url), where=where))
         elif kind is None:
             problems.append(

@@ -79,13 +79,23 @@ class GitHubStaging:
     """
 
     def __init__(
-        self, *, repo: str, token: SecretStr, api_url: str, raw_url: str, http: Http
+        self,
+        *,
+        repo: str,
+        token: SecretStr,
+        api_url: str,
+        raw_url: str,
+        http: Http,
+        api_version: str = API_VERSION,
+        upload_timeout: float = UPLOAD_TIMEOUT,
     ) -> None:
         self._repo = repo
         self._token = token
         self._api = f"{api_url.rstrip('/')}/repos/{repo}"
         self._raw = f"{raw_url.rstrip('/')}/{repo}"
         self._http = http
+        self._api_version = api_version
+        self._upload_timeout = upload_timeout
         #: GitHub's request for a pause: of several uploads at once none is begun after it.
         self._limited: RateLimited | None = None
 
@@ -285,9 +295,9 @@ class GitHubStaging:
             json=body,
             headers={
                 "Accept": "application/vnd.github+json",
-                "X-GitHub-Api-Version": API_VERSION,
+                "X-GitHub-Api-Version": self._api_version,
             },
-            read_timeout=UPLOAD_TIMEOUT,
+            read_timeout=self._upload_timeout,
         )
         if response.status_code >= 400:
             error = error_of(response)

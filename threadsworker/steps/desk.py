@@ -124,6 +124,7 @@ class Desk:
             base_url=self.settings.threads_api_url,
             token=account.access_token,
             http=self.http,
+            version=self.settings.threads_api_version,
             publish_timeout=self.settings.publish_timeout.total_seconds(),
             on_pressure=partial(self._slow_down, account.account_id),
         )
@@ -162,4 +163,6 @@ class Desk:
             api_url=self.settings.github_api_url,
             raw_url=self.settings.github_raw_url,
             http=self.http,
+            api_version=self.settings.github_api_version,
+            upload_timeout=self.settings.github_upload_timeout.total_seconds(),
         )
