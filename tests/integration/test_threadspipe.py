@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -274,18 +275,20 @@ def test_a_key_is_for_one_post(api: ThreadsPipe, sandbox: Sandbox) -> None:
     assert len(sandbox.posts()) == 1
 
 
-def test_a_script_that_was_killed_in_the_middle_is_run_again(
-    given: dict[str, str], settings: Settings, sandbox: Sandbox
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_script_that_was_ended_in_the_middle_is_run_again(
+    given: dict[str, str], settings: Settings, sandbox: Sandbox, how: signal.Signals
 ) -> None:
-    """It dies when its second post is live and nobody has told it so."""
+    """It ends when its second post is live and nobody has told it so."""
     process: list[subprocess.Popen[str]] = []
     sandbox.plan_fault(
-        {"match": {"path_regex": "/threads_publish$", "nth": 2}},
-        on_hit=lambda _: process[0].kill(),
+        {"match": {"path_regex": "/threads_publish$", "nth": 2}, "delay": 0.5},
+        on_hit=lambda _: process[0].send_signal(how),
     )
     process.append(script(given))
-    process[0].communicate(timeout=60)
-    assert process[0].returncode == -9
+    _, err = process[0].communicate(timeout=60)
+    assert process[0].returncode == -how
+    assert ("`threadsworker up` goes on with it" in err) is (how is signal.SIGINT)
     assert [post.text for post in sandbox.posts()] == ["one", "two"]
     sandbox.clear_faults()
     with new_api(settings) as api:
@@ -295,18 +298,49 @@ def test_a_script_that_was_killed_in_the_middle_is_run_again(
     check_thread(sandbox, answer)
 
 
-def test_two_processes_at_the_same_post_publish_it_once(
+def test_a_script_that_was_frozen_and_goes_on_does_no_harm(
     given: dict[str, str], settings: Settings, sandbox: Sandbox
 ) -> None:
-    process = script(given)
-    with new_api(settings) as api:
-        # Until the other one is there, this one is slow.
-        sandbox.plan_fault({"match": {"path_regex": "/threads$"}, "delay": 1.0, "times": 2})
-        own = api.pipe(THREE, key="k")
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
+    """Another one takes its place meanwhile, since it gives no sign of life."""
+    process: list[subprocess.Popen[str]] = []
+    frozen = threading.Event()
+
+    def freeze(_: object) -> None:
+        process[0].send_signal(signal.SIGSTOP)
+        frozen.set()
+
+    sandbox.plan_fault({"match": {"path_regex": "/threads_publish$", "nth": 2}}, on_hit=freeze)
+    process.append(script(given))
+    try:
+        assert frozen.wait(30)
+        with new_api(settings) as api:
+            own = api.pipe(THREE, key="k")
+        assert own["info"] == "success"
+    finally:
+        process[0].send_signal(signal.SIGCONT)
+    out, err = process[0].communicate(timeout=60)
+    assert process[0].returncode == 0, err
     assert json.loads(out) == own
     check_thread(sandbox, own)
+    assert len(sandbox.posts()) == 3
+
+
+def test_two_at_once_under_the_same_key_publish_once(settings: Settings, sandbox: Sandbox) -> None:
+    answers: list[dict[str, Any]] = []
+
+    def publish() -> None:
+        with new_api(settings) as api:
+            answers.append(api.pipe(THREE, key="k"))
+
+    threads = [threading.Thread(target=publish) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    first, *others = answers
+    assert first["info"] == "success"
+    assert others == [first, first]
+    check_thread(sandbox, first)
     assert len(sandbox.posts()) == 3
 
 
