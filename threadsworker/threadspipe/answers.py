@@ -8,7 +8,14 @@ from dataclasses import asdict
 from functools import wraps
 from typing import Any, ParamSpec
 
-from threadsworker.errors import ApiError, NotPossible, Problem, ThreadsWorkerError
+from threadsworker.errors import (
+    ApiError,
+    AuthorizationFailed,
+    InvalidRequest,
+    NotPossible,
+    Problem,
+    ThreadsWorkerError,
+)
 from threadsworker.job import RESTING, JobState
 from threadsworker.log import redacted
 from threadsworker.report import Job
@@ -86,7 +93,10 @@ def error_of(error: ThreadsWorkerError) -> Answer:
             "http_status": error.http_status,
         }
         return failed(message, {name: one for name, one in told.items() if one is not None})
-    code = error.code if isinstance(error, NotPossible) else type(error).__name__
+    if isinstance(error, InvalidRequest):
+        return failed(message, {**asdict(error.problem), "code": error.problem.rule})
+    named = error if isinstance(error, NotPossible | AuthorizationFailed) else None
+    code = named.code if named else type(error).__name__
     return failed(message, {"message": message, "code": code})
 
 

@@ -7,9 +7,10 @@ from typing import ClassVar
 from threadsworker.threadspipe.intents import Intents
 from threadsworker.threadspipe.posting import Posting
 from threadsworker.threadspipe.reading import Reading
+from threadsworker.threadspipe.tokens import Tokens
 
 
-class ThreadsPipe(Posting, Reading, Intents):
+class ThreadsPipe(Posting, Reading, Tokens, Intents):
     """
     One Threads account, with the parameters and methods of the older library of that name.
 
@@ -17,11 +18,4 @@ class ThreadsPipe(Posting, Reading, Intents):
     `get_access_tokens` and `refresh_token` are there to give.
     """
 
-    __threads_auth_scope__: ClassVar[dict[str, str]] = {
-        "basic": "threads_basic",
-        "publish": "threads_content_publish",
-        "read_replies": "threads_read_replies",
-        "manage_replies": "threads_manage_replies",
-        "insights": "threads_manage_insights",
-    }
     who_can_reply_list: ClassVar[list[str]] = ["everyone", "accounts_you_follow", "mentioned_only"]

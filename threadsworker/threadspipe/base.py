@@ -162,10 +162,13 @@ class Base:
     def __repr__(self) -> str:
         return f"ThreadsPipe(user_id={self._given.user_id!r})"
 
+    def _in_force(self) -> Settings:
+        return self._given.settings(self._settings)
+
     def _connected(self) -> tuple[Client, Walker]:
         with self._lock:
             if self._open is None:
-                settings = self._given.settings(self._settings)
+                settings = self._in_force()
                 self._open = (Client(settings), Walker(settings))
             return self._open
 
@@ -205,7 +208,7 @@ class Base:
 
     def _api(self) -> ThreadsApi:
         """Meta's API on behalf of the account."""
-        settings = self._given.settings(self._settings)
+        settings = self._in_force()
         return ThreadsApi(
             base_url=settings.threads_api_url,
             token=self._token(),

@@ -4,60 +4,35 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import ClassVar
-from urllib.parse import quote
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, ClassVar, TypeVar
 
-from threadsworker.errors import ThreadsWorkerError
+from threadsworker.errors import RequestRefused, ThreadsWorkerError
+from threadsworker.threads_api import Breakdown, MediaMetric, UserMetric, fields
+from threadsworker.threads_api.arguments import object_id, word_of, words_of
+from threadsworker.threads_api.insights import TIMELESS
 from threadsworker.threadspipe.answers import Answer, answered, without_next
 from threadsworker.threadspipe.base import Base
 
 logger = logging.getLogger(__name__)
 
-#: Source of the fields and metrics: https://developers.facebook.com/documentation/threads/
-#: retrieve-and-discover-posts/retrieve-posts, …/retrieve-and-manage-replies/
-#: replies-and-conversations and …/insights (2026-04-21).
-_POST = (
-    "id,media_product_type,media_type,media_url,permalink,owner,username,text,timestamp,"
-    "shortcode,thumbnail_url,alt_text,children,is_quote_post,link_attachment_url"
-)
-_REPLY = (
-    "id,text,timestamp,media_product_type,media_type,media_url,permalink,username,shortcode,"
-    "thumbnail_url,children,has_replies,root_post,replied_to,is_reply,hide_status"
-)
-_OWN_REPLY = (
-    "id,media_product_type,media_type,media_url,permalink,username,text,timestamp,shortcode,"
-    "thumbnail_url,children,is_quote_post,has_replies,root_post,replied_to,is_reply,"
-    "is_reply_owned_by_me,reply_audience"
-)
-_PROFILE = "id,username,name,threads_profile_picture_url,threads_biography"
-_FOLLOWERS = "follower_demographics"
+Moment = str | int | date | datetime
+Word = TypeVar("Word", bound=StrEnum)
+
+_POST, _REPLY, _PROFILE = (",".join(names) for names in (fields.POST, fields.REPLY, fields.PROFILE))
+_FOLLOWERS = UserMetric.FOLLOWER_DEMOGRAPHICS
 
 
 class Reading(Base):
     """See `ThreadsPipe`. What Meta refuses is ``{"info": "error", "message", "error"}``."""
 
-    threads_post_insight_metrics: ClassVar[list[str]] = [
-        "views",
-        "likes",
-        "replies",
-        "reposts",
-        "quotes",
-        "shares",
-    ]
+    threads_post_insight_metrics: ClassVar[list[str]] = [one.value for one in MediaMetric]
     threads_user_insight_metrics: ClassVar[list[str]] = [
-        "views",
-        "likes",
-        "replies",
-        "reposts",
-        "quotes",
-        "followers_count",
-        _FOLLOWERS,
+        one.value for one in UserMetric if one is not UserMetric.CLICKS
     ]
     threads_follower_demographic_breakdown_list: ClassVar[list[str]] = [
-        "country",
-        "city",
-        "age",
-        "gender",
+        one.value for one in Breakdown
     ]
 
     def get_quota_usage(self, for_reply: bool = False) -> Answer | None:
@@ -66,9 +41,9 @@ class Reading(Base):
 
         None, and an error in the log, if Meta does not tell.
         """
-        fields = "reply_quota_usage,reply_config" if for_reply else "quota_usage,config"
+        asked = "reply_quota_usage,reply_config" if for_reply else "quota_usage,config"
         try:
-            found = self._api().get("/me/threads_publishing_limit", fields=fields)
+            found = self._api().get("/me/threads_publishing_limit", fields=asked)
         except ThreadsWorkerError as error:
             logger.error("The quota of %r cannot be read: %s", self, error)
             return None
@@ -82,8 +57,8 @@ class Reading(Base):
     @answered
     def get_posts(
         self,
-        since_date: str | None = None,
-        until_date: str | None = None,
+        since_date: Moment | None = None,
+        until_date: Moment | None = None,
         limit: str | int | None = None,
     ) -> Answer:
         """
@@ -92,7 +67,7 @@ class Reading(Base):
         Parameters
         ----------
         since_date, until_date:
-            A date such as ``2026-11-01``, or seconds since 1970.
+            A date such as ``2026-11-01``, seconds since 1970, or an aware datetime.
         limit:
             1 to 100; Meta's default is 25.
         """
@@ -101,7 +76,7 @@ class Reading(Base):
     @answered
     def get_post(self, post_id: str | int) -> Answer:
         """One post."""
-        return self._api().get(f"/{_one(post_id)}", fields=_POST)
+        return self._api().get(f"/{_id(post_id)}", fields=_POST)
 
     @answered
     def get_profile(self) -> Answer:
@@ -124,30 +99,30 @@ class Reading(Base):
         """
         edge = "replies" if top_levels else "conversation"
         found = self._api().get(
-            f"/{_one(post_id)}/{edge}", fields=_REPLY, reverse="true" if reverse else "false"
+            f"/{_id(post_id)}/{edge}", fields=_REPLY, reverse="true" if reverse else "false"
         )
         return without_next(found)
 
     @answered
     def get_user_replies(
         self,
-        since_date: str | None = None,
-        until_date: str | None = None,
+        since_date: Moment | None = None,
+        until_date: Moment | None = None,
         limit: int | str | None = None,
     ) -> Answer:
         """The account's own replies, newest first; see `get_posts`."""
-        return self._listing("/me/replies", _OWN_REPLY, since_date, until_date, limit)
+        return self._listing("/me/replies", _REPLY, since_date, until_date, limit)
 
     @answered
     def hide_reply(self, reply_id: str | int, hide: bool) -> Answer:
         """Hide a reply to one of the account's posts, or show it again: ``{"success": True}``."""
         form = {"hide": "true" if hide else "false"}
-        return self._api().post(f"/{_one(reply_id)}/manage_reply", form)
+        return self._api().post(f"/{_id(reply_id)}/manage_reply", form)
 
     @answered
     def repost_post(self, post_id: str | int) -> Answer:
         """Repost a post: ``{"id"}``. Sent once."""
-        return self._api().post(f"/{_one(post_id)}/repost", {})
+        return self._api().post(f"/{_id(post_id)}/repost", {})
 
     @answered
     def get_post_insights(self, post_id: str | int, metrics: str | Sequence[str] = "all") -> Answer:
@@ -159,15 +134,15 @@ class Reading(Base):
         metrics:
             Some of `threads_post_insight_metrics`, as a list or with commas; or ``all``.
         """
-        wanted = _metrics(metrics, self.threads_post_insight_metrics)
-        return without_next(self._api().get(f"/{_one(post_id)}/insights", metric=",".join(wanted)))
+        wanted = _words(MediaMetric, metrics, self.threads_post_insight_metrics)
+        return without_next(self._api().get(f"/{_id(post_id)}/insights", metric=",".join(wanted)))
 
     @answered
     def get_user_insights(
         self,
         user_id: str | int | None = None,
-        since_date: str | None = None,
-        until_date: str | None = None,
+        since_date: Moment | None = None,
+        until_date: Moment | None = None,
         follower_demographic_breakdown: str = "country",
         metrics: str | Sequence[str] = "all",
     ) -> Answer:
@@ -179,49 +154,63 @@ class Reading(Base):
         user_id:
             None: of this account.
         since_date, until_date:
-            Not before 13 April 2024; Meta's default is the last day.
+            Not before 13 April 2024; Meta's default is the last day. Figures of followers are
+            those of now.
         follower_demographic_breakdown:
-            One of `threads_follower_demographic_breakdown_list`. Sent only if the followers are
-            among the metrics.
+            One of `threads_follower_demographic_breakdown_list`.
         metrics:
             Some of `threads_user_insight_metrics`, as a list or with commas; or ``all``.
         """
-        wanted = _metrics(metrics, self.threads_user_insight_metrics)
-        given = {"metric": ",".join(wanted), **_window(since_date, until_date)}
-        if _FOLLOWERS in wanted:
-            given["breakdown"] = follower_demographic_breakdown
-        whose = "me" if user_id is None else _one(user_id)
-        return without_next(self._api().get(f"/{whose}/threads_insights", **given))
+        wanted = _words(UserMetric, metrics, self.threads_user_insight_metrics)
+        by = word_of(Breakdown, follower_demographic_breakdown, where="breakdown")
+        path = f"/{'me' if user_id is None else _id(user_id)}/threads_insights"
+        api = self._api()
+        data: list[Any] = []
+        for names, given in (
+            ([one for one in wanted if one not in TIMELESS], _window(since_date, until_date)),
+            ([one for one in wanted if one in TIMELESS and one != _FOLLOWERS], {}),
+            ([one for one in wanted if one == _FOLLOWERS], {"breakdown": by.value}),
+        ):
+            try:
+                data += api.get(path, metric=",".join(names), **given)["data"] if names else []
+            except RequestRefused as error:
+                # Without a hundred followers there is no such figure, and that is no reason to
+                # keep back the others.
+                if metrics != "all" or names != [_FOLLOWERS]:
+                    raise
+                logger.warning("Meta does not tell who follows %r: %s", self, error)
+        return {"data": data}
 
     def _listing(
         self,
         path: str,
-        fields: str,
-        since: str | None = None,
-        until: str | None = None,
+        asked: str,
+        since: Moment | None = None,
+        until: Moment | None = None,
         limit: str | int | None = None,
     ) -> Answer:
-        given = {"fields": fields, **_window(since, until)}
+        given = {"fields": asked, **_window(since, until)}
         if limit is not None:
             given["limit"] = str(limit)
         return without_next(self._api().get(path, **given))
 
 
-def _window(since: str | None, until: str | None) -> dict[str, str]:
-    return {
-        name: str(given)
-        for name, given in (("since", since), ("until", until))
-        if given is not None
-    }
+def _window(since: Moment | None, until: Moment | None) -> dict[str, str]:
+    """What Meta cannot read it refuses: it takes more kinds of dates than we know."""
+    named = {"since": since, "until": until}
+    return {name: _moment(given) for name, given in named.items() if given is not None}
 
 
-def _metrics(given: str | Sequence[str], everything: list[str]) -> list[str]:
+def _moment(given: Moment) -> str:
+    return str(int(given.timestamp())) if isinstance(given, datetime) else str(given)
+
+
+def _words(kind: type[Word], given: str | Sequence[str], everything: list[str]) -> tuple[Word, ...]:
     if given == "all":
-        return everything
-    names = given.split(",") if isinstance(given, str) else list(given)
-    return [name.strip() for name in names if name.strip()]
+        given = everything
+    names = given.split(",") if isinstance(given, str) else given
+    return words_of(kind, [name.strip() for name in names], where="metrics")
 
 
-def _one(given: str | int) -> str:
-    """An id, as a part of a path."""
-    return quote(str(given), safe="")
+def _id(given: str | int) -> str:
+    return object_id(str(given))
