@@ -115,6 +115,7 @@ class Walker:
         #: After so long without a sign of life of one, there are no workers.
         self._silence = MISSED_BEATS * beat_every(settings)
         self._pause = threading.Event()
+        self._has_said = False
 
     def close(self) -> None:
         """Close the connections to the database."""
@@ -132,20 +133,21 @@ class Walker:
         """
         clock_off = None if timeout is None else time.monotonic() + timeout
         nap = partial(self._nap, job_id, clock_off)
-        said = False
         while not self._rests(job_id):
             start = self._taken(job_id)
             if start is None:
                 nap(LOOK_EVERY)
                 continue
-            if not said:
-                logger.warning(
-                    "Job %s: no worker is running, so this process works it itself; "
-                    "`threadsworker up` starts one",
-                    job_id,
-                )
-                said = True
+            self._say_so()
             self._walk(first(start), nap)
+
+    def _say_so(self) -> None:
+        if not self._has_said:
+            logger.warning(
+                "No worker is running, so this process works its jobs itself; `threadsworker up` "
+                "starts one"
+            )
+        self._has_said = True
 
     def _walk(self, hint: Hint, nap: Callable[[float], None]) -> None:
         while True:

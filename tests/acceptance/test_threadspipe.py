@@ -27,7 +27,7 @@ def test_a_worker_that_is_running_is_left_to_it_and_replaced_when_it_dies(
         with of(installed) as api:
             answer = api.pipe("by the worker")
             assert answer["info"] == "success"
-            assert "no worker is running" not in caplog.text
+            assert "No worker is running" not in caplog.text
             waiting = api.pipe("by whoever is there\n---\nand a second part", wait=False)
             # The whole family at once: nobody says goodbye.
             (family,) = installed.processes
