@@ -265,3 +265,25 @@ def test_disabling_our_logs_touches_no_others(caplog: pytest.LogCaptureFixture) 
         api.update_param(disable_logging=False)
     logging.getLogger("threadsworker.walk").warning("ours again")
     assert "ours again" in caplog.text
+
+
+#: What else the README of the older library has.
+ELSEWHERE = [
+    "get_auth_token",
+    "get_access_tokens",
+    "refresh_token",
+    "__threads_auth_scope__",
+    "threads_post_insight_metrics",
+    "threads_user_insight_metrics",
+    "threads_follower_demographic_breakdown_list",
+    "who_can_reply_list",
+]
+
+
+@pytest.mark.parametrize(
+    "name", [*CONSTRUCTOR, *METHODS["pipe"], *ELSEWHERE, *(one for one in METHODS if one != "pipe")]
+)
+def test_the_page_for_migrants_has_a_row_for_each(name: str) -> None:
+    page = Path(__file__).parents[2] / "docs" / "migrating-from-threadspipe.md"
+    first_cells = [line.split("|")[1] for line in page.read_text().splitlines() if line[:1] == "|"]
+    assert any(f"`{name}`" in cell for cell in first_cells)
