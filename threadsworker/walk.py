@@ -106,12 +106,19 @@ def following(desk: Desk, hint: Hint, outcome: Next) -> Hint | None:
 class Walker:
     """Sees jobs to their end: waits for the workers, and does their work if there are none."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, now: Callable[[], datetime] | None = None) -> None:
+        """
+        Parameters
+        ----------
+        now:
+            What the times of rows are compared with, as an aware datetime; None: the
+            database's clock.
+        """
         short = {
             "lease": min(settings.lease, SCRIPT_LEASE),
             "max_countdown": min(settings.max_countdown, LONGEST_NAP),
         }
-        self._desk = Desk(settings.model_copy(update=short))
+        self._desk = Desk(settings.model_copy(update=short), now=now)
         #: After so long without a sign of life of one, there are no workers.
         self._silence = MISSED_BEATS * beat_every(settings)
         self._pause = threading.Event()
@@ -157,6 +164,7 @@ class Walker:
             except Exception:
                 # A worker would go on with others and come back to it, and so do we.
                 logger.exception("Job %s: its step %s broke", hint.job_id, hint.step)
+                nap(LOOK_EVERY)
                 return
             if next_hint is None:
                 return

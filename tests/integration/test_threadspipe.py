@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from importlib.resources import files
@@ -15,51 +11,24 @@ from typing import Any
 
 import pytest
 
-from threadsworker import ThreadsPipe
-from threadsworker.sandbox import Sandbox, SandboxOptions
+from tests.scripts import GITHUB_TOKEN, THREE, TOKEN, new_api, quick_sandbox, settings_for
+from threadsworker import Client, ThreadsPipe
+from threadsworker.sandbox import Sandbox
 from threadsworker.settings import Settings, load_settings
 
 ASSETS = files("threadsworker.sandbox").joinpath("assets")
-TOKEN = "sandbox-access-token-c41d"
-GITHUB_TOKEN = "ghp_sandboxGithubTokenc41d0123456789"
 SENTENCE = "The tide does not ask whether the queue is empty, it just comes. "
-
-SCRIPT = """
-import json
-from threadsworker import ThreadsPipe
-
-api = ThreadsPipe(user_id=17841400000000001, access_token="sandbox-access-token-c41d")
-print(json.dumps(api.pipe(post="one\\n---\\ntwo\\n---\\nthree", key="k")))
-"""
-THREE = "one\n---\ntwo\n---\nthree"
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(
-        options=SandboxOptions(
-            speed=20.0, github_writes_per_minute=None, github_writes_per_hour=None
-        )
-    ) as sandbox:
+    with quick_sandbox() as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-def given(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    """Settings by their names, for this process and others."""
-    return {
-        "home": str(tmp_path / "home"),
-        "threads_api_url": sandbox.threads_api_url,
-        "github_api_url": sandbox.github_api_url,
-        "github_raw_url": sandbox.github_raw_url,
-        "lease": "2",
-        "quiet_period": "1",
-    }
-
-
-@pytest.fixture
-def settings(given: dict[str, str]) -> Settings:
-    return load_settings(**given)
+def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
+    return load_settings(**settings_for(sandbox, tmp_path / "home"))
 
 
 @pytest.fixture
@@ -68,44 +37,8 @@ def api(settings: Settings) -> Iterator[ThreadsPipe]:
         yield api
 
 
-def new_api(settings: Settings, **changes: Any) -> ThreadsPipe:
-    return ThreadsPipe(
-        **{
-            "user_id": 17841400000000001,
-            "access_token": TOKEN,
-            "gh_bearer_token": GITHUB_TOKEN,
-            "gh_repo_name": "stage",
-            "gh_username": "octo",
-            "settings": settings,
-            **changes,
-        }
-    )
-
-
-def script(given: dict[str, str]) -> subprocess.Popen[str]:
-    """A script of three posts in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT],
-        env={
-            "PATH": os.environ["PATH"],
-            **{f"THREADSWORKER_{name.upper()}": value for name, value in given.items()},
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def prose(length: int) -> str:
     return (SENTENCE * (length // len(SENTENCE) + 1))[:length].rsplit(" ", 1)[0]
-
-
-def check_thread(sandbox: Sandbox, answer: dict[str, Any]) -> None:
-    """The answer names every post of the sandbox, in order, each below the one before."""
-    ids = answer["data"]["media_ids"]
-    posts = sandbox.posts()
-    assert [post.id for post in posts] == ids
-    assert [post.parent_id for post in posts[1:]] == ids[:-1]
 
 
 def test_a_text_is_published_and_its_id_given_back(api: ThreadsPipe, sandbox: Sandbox) -> None:
@@ -275,75 +208,6 @@ def test_a_key_is_for_one_post(api: ThreadsPipe, sandbox: Sandbox) -> None:
     assert len(sandbox.posts()) == 1
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_script_that_was_ended_in_the_middle_is_run_again(
-    given: dict[str, str], settings: Settings, sandbox: Sandbox, how: signal.Signals
-) -> None:
-    """It ends when its second post is live and nobody has told it so."""
-    process: list[subprocess.Popen[str]] = []
-    sandbox.plan_fault(
-        {"match": {"path_regex": "/threads_publish$", "nth": 2}, "delay": 0.5},
-        on_hit=lambda _: process[0].send_signal(how),
-    )
-    process.append(script(given))
-    _, err = process[0].communicate(timeout=60)
-    assert process[0].returncode == -how
-    assert ("`threadsworker up` goes on with it" in err) is (how is signal.SIGINT)
-    assert [post.text for post in sandbox.posts()] == ["one", "two"]
-    sandbox.clear_faults()
-    with new_api(settings) as api:
-        answer = api.pipe(THREE, key="k")
-    assert answer["info"] == "success"
-    assert [post.text for post in sandbox.posts()] == ["one", "two", "three"]
-    check_thread(sandbox, answer)
-
-
-def test_a_script_that_was_frozen_and_goes_on_does_no_harm(
-    given: dict[str, str], settings: Settings, sandbox: Sandbox
-) -> None:
-    """Another one takes its place meanwhile, since it gives no sign of life."""
-    process: list[subprocess.Popen[str]] = []
-    frozen = threading.Event()
-
-    def freeze(_: object) -> None:
-        process[0].send_signal(signal.SIGSTOP)
-        frozen.set()
-
-    sandbox.plan_fault({"match": {"path_regex": "/threads_publish$", "nth": 2}}, on_hit=freeze)
-    process.append(script(given))
-    try:
-        assert frozen.wait(30)
-        with new_api(settings) as api:
-            own = api.pipe(THREE, key="k")
-        assert own["info"] == "success"
-    finally:
-        process[0].send_signal(signal.SIGCONT)
-    out, err = process[0].communicate(timeout=60)
-    assert process[0].returncode == 0, err
-    assert json.loads(out) == own
-    check_thread(sandbox, own)
-    assert len(sandbox.posts()) == 3
-
-
-def test_two_at_once_under_the_same_key_publish_once(settings: Settings, sandbox: Sandbox) -> None:
-    answers: list[dict[str, Any]] = []
-
-    def publish() -> None:
-        with new_api(settings) as api:
-            answers.append(api.pipe(THREE, key="k"))
-
-    threads = [threading.Thread(target=publish) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    first, *others = answers
-    assert first["info"] == "success"
-    assert others == [first, first]
-    check_thread(sandbox, first)
-    assert len(sandbox.posts()) == 3
-
-
 def test_an_instance_may_be_shared_between_threads(api: ThreadsPipe, sandbox: Sandbox) -> None:
     """Files of one post are never in another one."""
     answers: dict[int, dict[str, Any]] = {}
@@ -366,15 +230,6 @@ def test_an_instance_may_be_shared_between_threads(api: ThreadsPipe, sandbox: Sa
     assert len(posts) == 4
 
 
-def test_without_a_worker_it_says_so_once(
-    api: ThreadsPipe, caplog: pytest.LogCaptureFixture
-) -> None:
-    for n in range(2):
-        api.pipe(f"hello {n}")
-    said = [one for one in caplog.records if "No worker is running" in one.getMessage()]
-    assert [one.levelname for one in said] == ["WARNING"]
-
-
 def test_no_token_is_in_a_log_or_an_answer(
     api: ThreadsPipe, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -391,10 +246,29 @@ def test_no_token_is_in_a_log_or_an_answer(
 
 
 def test_the_api_versions_are_those_given(settings: Settings, sandbox: Sandbox) -> None:
-    with new_api(settings, threads_api_version="v2.0") as api:
-        assert api.pipe("hello")["info"] == "success"
+    github: set[str] = set()
+    sandbox.plan_fault(
+        {"match": {"service": "github"}, "times": 99},
+        on_hit=lambda request: github.add(request.headers["x-github-api-version"]),
+    )
+    picture = ASSETS.joinpath("sunrise.jpg").read_bytes()
+    with new_api(settings, threads_api_version="v2.0", gh_api_version="2030-01-02") as api:
+        assert api.pipe("hello", files=[picture])["info"] == "success"
         api.update_param(threads_api_version="v3.0")
         api.get_profile()
     asked = [e["path"] for e in sandbox.ledger if e["service"] == "threads"]
     assert {path.split("/")[1] for path in asked[:-1]} == {"v2.0"}
     assert asked[-1] == "/v3.0/me"
+    assert github == {"2030-01-02"}
+
+
+def test_a_token_that_was_refreshed_is_not_replaced_by_the_older_one_of_a_script(
+    settings: Settings, sandbox: Sandbox
+) -> None:
+    with new_api(settings) as api:
+        api.pipe("before")
+    with Client(settings) as client:
+        client.refresh_account("threadspipe-17841400000000001")
+    sandbox.set_token(TOKEN, "revoked")
+    with new_api(settings) as api:
+        assert api.pipe("after")["info"] == "success"

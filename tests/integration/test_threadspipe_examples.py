@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from tests.scripts import quick_sandbox
 from threadsworker import ThreadsPipe, threadspipe
-from threadsworker.sandbox import Sandbox, SandboxOptions
+from threadsworker.sandbox import Sandbox
 
 ASSETS = files("threadsworker.sandbox").joinpath("assets")
 USER_ID = "17841400000000001"
@@ -35,7 +36,7 @@ CAPTIONS += ["image 2", None, None, "image 3", None, "image 4", None, "image 5",
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
     """A sandbox that the environment leads to, as Meta's addresses are the defaults."""
-    with Sandbox(options=SandboxOptions(speed=20.0, github_writes_per_minute=None)) as sandbox:
+    with quick_sandbox() as sandbox:
         for name, value in {
             "HOME": str(tmp_path / "home"),
             "THREADS_API_URL": sandbox.threads_api_url,

@@ -12,9 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from tests.scripts import quick_sandbox
 from threadsworker import ThreadsPipe
 from threadsworker.errors import InvalidSettings
-from threadsworker.sandbox import Sandbox, SandboxOptions
+from threadsworker.sandbox import Sandbox
 from threadsworker.settings import load_settings
 
 TOKEN = "sandbox-access-token-3e77"
@@ -22,7 +23,7 @@ TOKEN = "sandbox-access-token-3e77"
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(options=SandboxOptions(speed=20.0)) as sandbox:
+    with quick_sandbox() as sandbox:
         yield sandbox
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -252,10 +253,14 @@ def test_without_a_token_calls_say_what_is_missing() -> None:
 
 
 def test_disabling_our_logs_touches_no_others(caplog: pytest.LogCaptureFixture) -> None:
-    import logging
-
+    before = (logging.root.level, logging.root.manager.disable, list(logging.root.handlers))
     api = ThreadsPipe(1, TOKEN, disable_logging=True)
     try:
+        assert before == (
+            logging.root.level,
+            logging.root.manager.disable,
+            list(logging.root.handlers),
+        )
         logging.getLogger("threadsworker.walk").critical("ours")
         logging.getLogger("app").info("theirs")
         logging.getLogger("app").critical("theirs too")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import SecretStr
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from threadsworker import report
@@ -15,7 +16,6 @@ from threadsworker.client.base import Base
 from threadsworker.errors import AnswerLost, NotPossible
 from threadsworker.http import Http
 from threadsworker.renewal import Renewal
-from threadsworker.settings import Settings
 from threadsworker.store import accounts, standing
 from threadsworker.store.database import clock
 from threadsworker.store.tables import AccountRow
@@ -245,37 +245,93 @@ class Accounts(Base):
         given = self.settings
         assert given.user_id is not None
         assert given.access_token is not None
-        said = _digest(given)
-        if accounts.has_followed(session, DEFAULT_ACCOUNT, said):
-            return
-        if not accounts.matches(
+        self._follow(
             session,
             DEFAULT_ACCOUNT,
             user_id=given.user_id,
             access_token=given.access_token,
             github_repo=given.github_repo,
             github_token=given.github_token,
+        )
+
+    def follow_account(
+        self,
+        name: str,
+        *,
+        user_id: str,
+        access_token: SecretStr,
+        github_repo: str | None = None,
+        github_token: SecretStr | None = None,
+    ) -> None:
+        """
+        Add the account as its owner's program has it, or change it if that has changed.
+
+        Once for each thing that it says: a token that was refreshed since is not replaced by an
+        older one that the program still has. `add_account` always replaces.
+        """
+
+        def follow(session: Session) -> None:
+            self._follow(
+                session,
+                name,
+                user_id=user_id,
+                access_token=access_token,
+                github_repo=github_repo,
+                github_token=github_token,
+            )
+
+        try:
+            self._write(follow)
+        except IntegrityError:
+            # Another process has just added it.
+            self._write(follow)
+
+    def _follow(
+        self,
+        session: Session,
+        name: str,
+        *,
+        user_id: str,
+        access_token: SecretStr,
+        github_repo: str | None,
+        github_token: SecretStr | None,
+    ) -> None:
+        said = _digest(user_id, access_token, github_repo, github_token)
+        if accounts.has_followed(session, name, said):
+            return
+        if not accounts.matches(
+            session,
+            name,
+            user_id=user_id,
+            access_token=access_token,
+            github_repo=github_repo,
+            github_token=github_token,
             cipher=self._cipher,
             now=clock(session),
         ):
             accounts.put(
                 session,
-                DEFAULT_ACCOUNT,
-                user_id=given.user_id,
-                access_token=given.access_token,
-                github_repo=given.github_repo,
-                github_token=given.github_token,
+                name,
+                user_id=user_id,
+                access_token=access_token,
+                github_repo=github_repo,
+                github_token=github_token,
                 token_expires_at=None,
                 cipher=self._cipher,
                 now=clock(session),
             )
-        accounts.followed(session, DEFAULT_ACCOUNT, said)
+        accounts.followed(session, name, said)
 
 
-def _digest(given: Settings) -> str:
-    """Tells whether the environment says the same of the account as before."""
-    secrets = (given.access_token, given.github_token)
-    said = [given.user_id, given.github_repo, *(s and s.get_secret_value() for s in secrets)]
+def _digest(
+    user_id: str,
+    access_token: SecretStr,
+    github_repo: str | None,
+    github_token: SecretStr | None,
+) -> str:
+    """Tells whether the same is said of the account as before."""
+    secrets = (access_token, github_token)
+    said = [user_id, github_repo, *(s and s.get_secret_value() for s in secrets)]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from functools import partial
 from typing import Any, Self
 
 from pydantic import SecretStr
-from sqlalchemy.exc import IntegrityError
 
 from threadsworker.client import Client
 from threadsworker.errors import NotPossible
@@ -96,8 +94,6 @@ class Base:
         self._http = Http()
         self._lock = threading.Lock()
         self._open: tuple[Client, Walker] | None = None
-        #: What the account's row was last given by this instance.
-        self._account: tuple[object, ...] | None = None
         if disable_logging:
             _silence(True)
         _redact_requests()
@@ -178,22 +174,13 @@ class Base:
         self._token()
         if not given.user_id:
             raise NotPossible("there is no user_id: update_param(user_id=…)", code="user_id.empty")
-        if self._account != given.of_account:
-            client, _ = self._connected()
-            add = partial(
-                client.add_account,
-                given.account,
-                user_id=given.user_id,
-                access_token=given.access_token,
-                github_repo=given.github_repo,
-                github_token=given.gh_bearer_token,
-            )
-            try:
-                add()
-            except IntegrityError:
-                # Another process has just added it.
-                add()
-            self._account = given.of_account
+        self._connected()[0].follow_account(
+            given.account,
+            user_id=given.user_id,
+            access_token=given.access_token,
+            github_repo=given.github_repo,
+            github_token=given.gh_bearer_token,
+        )
         return given.account
 
     def _token(self) -> SecretStr:

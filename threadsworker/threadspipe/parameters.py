@@ -51,11 +51,6 @@ class Parameters:
             return f"{self.gh_username}/{self.gh_repo_name}"
         return None
 
-    @property
-    def of_account(self) -> tuple[object, ...]:
-        """What the account's row holds: when this changes, so must the row."""
-        return (self.user_id, self.access_token, self.github_repo, self.gh_bearer_token)
-
     def settings(self, given: Settings | None) -> Settings:
         """The settings of this process, or those `given`, with what the parameters say."""
         defaults = {one.name: one.default for one in fields(self)}
