@@ -28,7 +28,7 @@ from threadsworker.steps.publish import publish
 from threadsworker.steps.reply_chain import next_segment, reply_chain
 from threadsworker.steps.take import Again, Broken, Go, Next, Stop, take
 from threadsworker.steps.upload import upload
-from threadsworker.store import jobs, runs, segments, workers
+from threadsworker.store import jobs, runs, workers
 from threadsworker.store.database import clock
 from threadsworker.store.runs import Start
 from threadsworker.store.tables import JobRow
@@ -103,6 +103,34 @@ def following(desk: Desk, hint: Hint, outcome: Next) -> Hint | None:
     return None
 
 
+@dataclass(frozen=True)
+class _Look:
+    """A job at one moment, and whether there are workers."""
+
+    row: JobRow
+    now: datetime
+    has_workers: bool
+
+    @property
+    def is_due(self) -> bool:
+        return self.row.wake_at is not None and self.row.wake_at <= self.now
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is at rest, or waits for a person."""
+        is_held = self.row.state == JobState.WAITING and self.row.reason in HELD
+        return self.row.state in RESTING or (is_held and not self.is_due)
+
+    @property
+    def long_wait(self) -> str | None:
+        """What it waits for, and until when, if that takes longer than a nap."""
+        wake_at = self.row.wake_at
+        is_long = wake_at is not None and wake_at - self.now > LONGEST_NAP
+        if self.row.state != JobState.WAITING or not is_long:
+            return None
+        return f"{self.row.reason}; the next look is at {wake_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
 class Walker:
     """Sees jobs to their end: waits for the workers, and does their work if there are none."""
 
@@ -140,13 +168,37 @@ class Walker:
         """
         clock_off = None if timeout is None else time.monotonic() + timeout
         nap = partial(self._nap, job_id, clock_off)
-        while not self._rests(job_id):
-            start = self._taken(job_id)
+        told = None
+        while not (look := self._look(job_id)).rests:
+            if look.long_wait not in (None, told):
+                told = look.long_wait
+                logger.warning("Job %s waits: %s", job_id, told)
+            start = self._taken(look)
             if start is None:
                 nap(LOOK_EVERY)
                 continue
             self._say_so()
             self._walk(first(start), nap)
+
+    def _look(self, job_id: str) -> _Look:
+        with self._desk.reading() as session:
+            now = clock(session)
+            has_workers = workers.is_any_alive(session, since=now - self._silence)
+            return _Look(jobs.find(session, job_id), now, has_workers)
+
+    def _taken(self, look: _Look) -> Start | None:
+        """The run that this process may begin; None: it is another's, or not due."""
+        row = look.row
+        if look.has_workers:
+            return None
+        if row.state == JobState.QUEUED:
+            # Its message reached nobody: this is what a reader of it would do.
+            return Start(row.id, row.run, next_segment(self._desk, row.id))
+        if not look.is_due:
+            return None
+        with self._desk.transaction() as session:
+            silence = self._desk.settings.lease
+            return runs.pick_up(session, row.id, silence=silence, now=clock(session))
 
     def _say_so(self) -> None:
         if not self._has_said:
@@ -179,29 +231,3 @@ class Walker:
             seconds = min(seconds, left)
         if seconds > 0:
             self._pause.wait(seconds)
-
-    def _rests(self, job_id: str) -> bool:
-        with self._desk.reading() as session:
-            row = jobs.find(session, job_id)
-            is_held = row.state == JobState.WAITING and row.reason in HELD
-            return row.state in RESTING or (is_held and not _is_due(row, clock(session)))
-
-    def _taken(self, job_id: str) -> Start | None:
-        """The job's run that this process may begin; None: it is another's, or not due."""
-        with self._desk.reading() as session:
-            now = clock(session)
-            if workers.is_any_alive(session, since=now - self._silence):
-                return None
-            row = jobs.find(session, job_id)
-            if row.state == JobState.QUEUED:
-                # Its message reached nobody: this is what a reader of it would do.
-                return Start(job_id, row.run, segments.next_index(session, job_id))
-            if not _is_due(row, now):
-                return None
-        with self._desk.transaction() as session:
-            silence = self._desk.settings.lease
-            return runs.pick_up(session, job_id, silence=silence, now=clock(session))
-
-
-def _is_due(row: JobRow, now: datetime) -> bool:
-    return row.wake_at is not None and row.wake_at <= now

@@ -167,9 +167,19 @@ def throttled(client: Client, settings: Settings, sandbox: Sandbox, clock: Clock
 
 
 def test_a_parked_job_goes_on_when_its_time_has_come(
-    client: Client, sandbox: Sandbox, clock: Clock, throttled: str
+    client: Client,
+    sandbox: Sandbox,
+    clock: Clock,
+    throttled: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert sandbox.posts() == []
+
+    def said() -> list[str]:
+        records = [*caplog.get_records("setup"), *caplog.get_records("call")]
+        return [one.getMessage() for one in records]
+
+    eventually(lambda: [one for one in said() if one.startswith(f"Job {throttled} waits: thro")])
     clock.ahead = timedelta(hours=2)
     assert client.wait(throttled, timeout=20).state == "published"
     assert [post.text for post in sandbox.posts()] == ["hello"]
