@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import threadsworker
-from threadsworker import Media, MediaKind, ThreadsPipe, threadspipe
+from threadsworker import Media, MediaKind, Post, ThreadsPipe, threadspipe
+from threadsworker.plan import as_post
 from threadsworker.settings import load_settings
 from threadsworker.threadspipe.arguments import media_of, options_of
 from threadsworker.threadspipe.parameters import Parameters, secret
@@ -183,6 +184,34 @@ def test_ids_may_be_numbers() -> None:
     found = options(quote_post_id=1234567890111213, reply_to_id=17841400000000001)
     assert found["quote"] == "1234567890111213"
     assert found["reply_to"] == "17841400000000001"
+
+
+@pytest.mark.parametrize(
+    ("argument", "given", "field", "expected"),
+    [
+        ("tags", ["one", "#two"], "tags", ("one", "#two")),
+        ("tags", None, "tags", ()),
+        ("who_can_reply", "mentioned_only", "reply_control", "mentioned_only"),
+        ("who_can_reply", "", "reply_control", None),
+        ("chained_post", False, "chain", False),
+        ("persist_tags_multipost", True, "persist_tags", True),
+        ("allowed_country_codes", "US,CA", "countries", "US,CA"),
+        ("allowed_country_codes", ["US"], "countries", ["US"]),
+        ("link_attachments", ["https://example.com"], "links", ["https://example.com"]),
+        ("link_attachments", None, "links", ()),
+        ("persist_quoted_post", True, "quote_all", True),
+    ],
+)
+def test_an_argument_is_a_field_of_a_post(
+    argument: str, given: Any, field: str, expected: Any
+) -> None:
+    found = options(**{argument: given})
+    assert found[field] == expected
+    # Nothing else changes with it, and a post takes all of it.
+    assert {name: found[name] for name in found if name != field} == {
+        name: one for name, one in options().items() if name != field
+    }
+    assert isinstance(as_post("text", (), found), Post)
 
 
 def test_an_empty_id_is_none() -> None:
