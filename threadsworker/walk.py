@@ -177,7 +177,7 @@ class Walker:
             if start is None:
                 nap(LOOK_EVERY)
                 continue
-            self._say_so()
+            self._say_so(look)
             self._walk(first(start), nap)
 
     def _look(self, job_id: str) -> _Look:
@@ -200,13 +200,22 @@ class Walker:
             silence = self._desk.settings.lease
             return runs.pick_up(session, row.id, silence=silence, now=clock(session))
 
-    def _say_so(self) -> None:
-        if not self._has_said:
-            logger.warning(
-                "No worker is running, so this process works its jobs itself; `threadsworker up` "
-                "starts one"
-            )
+    def _say_so(self, look: _Look) -> None:
+        if self._has_said:
+            return
         self._has_said = True
+        logger.warning(
+            "No worker is running, so this process works its jobs itself; `threadsworker up` "
+            "starts one"
+        )
+        with self._desk.reading() as session:
+            others = set(runs.left_behind(session, look.row.account_id, now=look.now))
+        if others := others - {look.row.id}:
+            logger.warning(
+                "Nobody works on %s of the same account, left behind by other processes: a worker "
+                "goes on with them, or ThreadsPipe.finish",
+                ", ".join(sorted(others)),
+            )
 
     def _walk(self, hint: Hint, nap: Callable[[float], None]) -> None:
         while True:

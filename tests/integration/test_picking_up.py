@@ -60,3 +60,18 @@ def test_a_worker_is_alive_as_long_as_it_says_so(engine: Engine) -> None:
     with reading(engine) as session:
         assert workers.is_any_alive(session, since=now - timedelta(seconds=15))
         assert not workers.is_any_alive(session, since=now + timedelta(seconds=1))
+
+
+def test_what_is_left_behind_is_due_and_nobodys(engine: Engine) -> None:
+    due, begun, worked = (add_job(engine, due_in=NOW) for _ in range(3))
+    failed, later = add_job(engine, due_in=NOW), add_job(engine)
+    held(engine, begun)
+    expire_lease(engine, begun)
+    held(engine, worked)
+    claim = held(engine, failed)
+    account = job(engine, later).account_id
+    with transaction(engine) as session:
+        now = clock(session)
+        jobs.fail(session, claim, TROUBLE, now=now)
+        assert runs.left_behind(session, account, now=now) == [due, begun]
+        assert runs.left_behind(session, "another", now=now) == []

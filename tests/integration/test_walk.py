@@ -206,14 +206,20 @@ def test_a_paused_account_is_not_waited_for(
     walker.close()
 
 
-def test_another_job_of_the_account_is_left_alone(
-    client: Client, settings: Settings, clock: Clock, sandbox: Sandbox
+def test_another_job_of_the_account_is_left_alone_and_named(
+    client: Client,
+    settings: Settings,
+    clock: Clock,
+    sandbox: Sandbox,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     other, own = client.enqueue("another").id, client.enqueue("this one").id
     walker = Walker(settings, now=clock)
     walker.finish(own, timeout=20)
     assert [post.text for post in sandbox.posts()] == ["this one"]
     assert client.get(other).state == "queued"
+    (named,) = [one.getMessage() for one in caplog.records if "left behind" in one.getMessage()]
+    assert (other in named, own in named) == (True, False)
     with pytest.raises(TimeoutError):
         walker.finish(other, timeout=0)
     walker.close()

@@ -139,6 +139,14 @@ def pick_up(session: Session, job_id: str, *, silence: timedelta, now: datetime)
     return started[0] if started else None
 
 
+def left_behind(session: Session, account_id: str, *, now: datetime) -> list[str]:
+    """Ids of the account's jobs that are due and that nobody is at work on, oldest first."""
+    states = [JobState.WAITING, JobState.QUEUED, JobState.PUBLISHING]
+    due = _due(states, silence=timedelta(0), now=now, busy=False)
+    found = select(JobRow.id).where(due, JobRow.account_id == account_id)
+    return list(session.exec(found.order_by(col(JobRow.created_at))).all())
+
+
 def is_under_way() -> ColumnElement[bool]:
     """
     Whether a worker or a message is at work on a job.
