@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
@@ -23,6 +24,15 @@ from threadsworker.threads_api import Granted
 
 #: The account that the environment describes, and the one meant when none is named.
 DEFAULT_ACCOUNT = "main"
+
+
+class _Said(TypedDict):
+    """What the environment, or a program, says of an account."""
+
+    user_id: str
+    access_token: SecretStr
+    github_repo: str | None
+    github_token: SecretStr | None
 
 
 class Accounts(Base):
@@ -73,7 +83,7 @@ class Accounts(Base):
             )
             if name == DEFAULT_ACCOUNT and self._environment_account():
                 # Who does this knows what stands there, and wants this instead.
-                accounts.followed(session, name, _digest(self.settings))
+                accounts.followed(session, name, _digest(**self._said_by_environment()))
             return accounts.describe(row)
 
         return self._write(put)
@@ -242,12 +252,13 @@ class Accounts(Base):
         return self.settings.user_id is not None and self.settings.access_token is not None
 
     def _adopt_environment(self, session: Session) -> None:
+        self._follow(session, DEFAULT_ACCOUNT, **self._said_by_environment())
+
+    def _said_by_environment(self) -> _Said:
         given = self.settings
         assert given.user_id is not None
         assert given.access_token is not None
-        self._follow(
-            session,
-            DEFAULT_ACCOUNT,
+        return _Said(
             user_id=given.user_id,
             access_token=given.access_token,
             github_repo=given.github_repo,
