@@ -83,9 +83,10 @@ def test_what_a_worker_could_not_import_is_refused() -> None:
     def of_the_script(notice: dict[str, Any]) -> None: ...
 
     of_the_script.__module__, of_the_script.__qualname__ = "__main__", "of_the_script"
-    for target in (lambda notice: None, inner, of_the_script, [].append, Hooks()):
+    targets: list[Any] = [lambda notice: None, inner, of_the_script, [].append, Hooks()]
+    for target in targets:
         with pytest.raises(InvalidPost) as refused:
-            target_of(target)  # type: ignore[arg-type]
+            target_of(target)
         assert rules(refused.value) == ["subscription.callable.local"]
 
 
