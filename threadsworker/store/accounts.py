@@ -20,6 +20,9 @@ from threadsworker.store import inbox, standing, subscriptions
 from threadsworker.store.standing import AccountStatus, Hold
 from threadsworker.store.tables import AccountRow, JobRow, PublishingLimitRow, ScheduleRow
 
+#: Longer than anybody waits.
+_NOT_SOON = timedelta(days=3650)
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -246,7 +249,13 @@ def revoked(session: Session, user_id: str, *, cipher: Cipher, now: datetime) ->
     """
     rows = session.exec(select(AccountRow).where(AccountRow.user_id == user_id)).all()
     for row in rows:
-        standing.disconnect(session, row.id, token_version=row.token_version, now=now)
+        standing.disconnect(
+            session,
+            row.id,
+            token_version=row.token_version,
+            because="its owner has removed the app",
+            now=now,
+        )
         session.exec(
             update(AccountRow)
             .where(col(AccountRow.id) == row.id)
@@ -255,7 +264,13 @@ def revoked(session: Session, user_id: str, *, cipher: Cipher, now: datetime) ->
                 # under way finds another version.
                 access_token=cipher.encrypt(SecretStr("revoked"), bound_to=row.id),
                 token_version=AccountRow.token_version + 1,
+                previous_token=None,
+                token_issued_at=None,
                 token_expires_at=None,
+                scopes=None,
+                # There is nothing to refresh until somebody signs in again.
+                refresh_at=now + _NOT_SOON,
+                refresh_begun_at=None,
             )
         )
     return [row.name for row in rows]
