@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 import logging
 import socket
@@ -25,6 +22,8 @@ from sqlalchemy import Engine
 from tests.services import eventually
 from threadsworker import Client
 from threadsworker.job import SegmentState
+from threadsworker.sandbox import signed_request
+from threadsworker.sandbox.notifications import hub_signature, notification
 from threadsworker.settings import load_settings
 from threadsworker.steps import inbound
 from threadsworker.steps.desk import Desk
@@ -56,18 +55,12 @@ class Reception:
         self.client.add_account("main", user_id=USER, access_token=TOKEN)
         self.client.add_account("other", user_id="2", access_token="token-of-other")
 
-    def tell(self, said: Any, *, secret: str = APP, **headers: str) -> requests.Response:
-        body = said if isinstance(said, bytes) else json.dumps(said).encode()
-        mac = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-        headers = {"X-Hub-Signature-256": f"sha256={mac}", **headers}
+    def tell(self, body: bytes, *, secret: str = APP, **headers: str) -> requests.Response:
+        headers = {"X-Hub-Signature-256": hub_signature(body, secret=secret), **headers}
         return requests.post(f"{self.url}/webhook", body, headers=headers, timeout=10)
 
     def sign_out(self, path: str, *, secret: str = META, **said: Any) -> requests.Response:
-        said = {"user_id": USER, "algorithm": "HMAC-SHA256", "issued_at": int(time()), **said}
-        payload = base64.urlsafe_b64encode(json.dumps(said).encode()).rstrip(b"=")
-        mac = hmac.new(secret.encode(), payload, hashlib.sha256).digest()
-        signed = base64.urlsafe_b64encode(mac).rstrip(b"=") + b"." + payload
-        form = {"signed_request": signed.decode()}
+        form = {"signed_request": signed_request(secret=secret, **{"user_id": USER, **said})}
         return requests.post(f"{self.url}{path}", form, timeout=10)
 
     def kept(self) -> list[dict[str, Any]]:
@@ -97,7 +90,7 @@ def reception(engine: Engine, tmp_path: Path) -> Iterator[Reception]:
     made.desk.engine.dispose()
 
 
-def reply(media_id: str = "8901234", **changed: Any) -> dict[str, Any]:
+def reply(media_id: str = "8901234", *, sent_at: int = 1723226877) -> bytes:
     value = {
         "id": media_id,
         "username": "u",
@@ -107,13 +100,8 @@ def reply(media_id: str = "8901234", **changed: Any) -> dict[str, Any]:
         "replied_to": {"id": "567890"},
         "root_post": {"id": "123456", "owner_id": USER, "username": "u2"},
         "timestamp": "2024-08-07T10:33:16+0000",
-        **changed,
     }
-    return flat("replies", value, target_id="78901")
-
-
-def flat(field: str, value: dict[str, Any], **changed: Any) -> dict[str, Any]:
-    return {"app_id": "1", "time": 1723226877, "values": {"value": value, "field": field}} | changed
+    return notification("replies", value, target_id="78901", sent_at=sent_at)
 
 
 def test_the_handshake(reception: Reception) -> None:
@@ -134,7 +122,7 @@ def test_a_reply_is_kept_once_and_told_to_its_accounts_subscribers(reception: Re
     reception.client.on_reply("shop.tasks.mine", account="main")
     reception.client.on_reply("shop.tasks.others", account="other")
     reception.client.on_mention("shop.tasks.mentions")
-    again = {**reply(), "time": 1723229999}
+    again = reply(sent_at=1723229999)
     said = [reception.tell(reply()), reception.tell(again, secret=META), reception.tell(reply())]
     assert [one.status_code for one in said] == [200] * 3
     (row,) = reception.kept()
@@ -165,14 +153,15 @@ def test_each_field_is_an_event_of_the_account_that_it_is_about(reception: Recep
             session, segment.id, media_id="777", reply_to=None, now=clock(session)
         )
         assert segment.state == SegmentState.PUBLISHED
+    nested = {"field": "mentions", "value": {"id": "12"}}
     deleted = {"id": "1", "owner": {"owner_id": "2"}, "deleted_at": "2024-08-07T10:33:16+0000"}
     for said in (
-        flat("mentions", {"id": "11", "username": "u"}, target_id="2"),
-        flat("delete", deleted, target_id="1"),
-        flat("publish", {"id": "777", "username": "me"}, target_id="777"),
-        flat("publish", {"id": "778", "username": "who"}, target_id="778"),
-        {"entry": [{"id": USER, "changes": [{"field": "mentions", "value": {"id": "12"}}]}]},
-        flat("something new", {"id": "13"}),
+        notification("mentions", {"id": "11", "username": "u"}, target_id="2"),
+        notification("delete", deleted, target_id="1"),
+        notification("publish", {"id": "777", "username": "me"}, target_id="777"),
+        notification("publish", {"id": "778", "username": "who"}, target_id="778"),
+        json.dumps({"entry": [{"id": USER, "changes": [nested]}]}).encode(),
+        notification("something new", {"id": "13"}),
     ):
         assert reception.tell(said).status_code == 200
     assert inbound.handle_all(reception.desk) == 6
@@ -254,7 +243,7 @@ def test_a_user_who_removes_the_app_takes_the_token_along(reception: Reception) 
 def test_a_user_who_wants_to_be_forgotten_is(reception: Reception) -> None:
     reception.client.subscribe("shop.tasks.told")
     reception.tell(reply())
-    reception.tell(flat("mentions", {"id": "11", "text": TEXT}, target_id="2"))
+    reception.tell(notification("mentions", {"id": "11", "text": TEXT}, target_id="2"))
     inbound.handle_all(reception.desk)
     assert reception.sign_out("/data-deletion", secret="another secret").status_code == 401
     assert len(reception.kept()) == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from threadsworker import sandbox
 from threadsworker.errors import BadSignature
 from threadsworker.threads_api.notifications import (
     read_notifications,
@@ -92,10 +92,8 @@ def test_anything_else_cannot_be_read(body: bytes) -> None:
 
 
 def signed_request(secret: SecretStr = APP, **changed: Any) -> str:
-    said = {"user_id": "17841", "algorithm": "HMAC-SHA256", "issued_at": NOW, **changed}
-    payload = base64.urlsafe_b64encode(json.dumps(said).encode()).rstrip(b"=")
-    mac = hmac.new(secret.get_secret_value().encode(), payload, hashlib.sha256).digest()
-    return f"{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}.{payload.decode()}"
+    said = {"user_id": "17841", "issued_at": NOW, **changed}
+    return sandbox.signed_request(secret=secret.get_secret_value(), **said)
 
 
 @pytest.mark.parametrize("secret", [APP, META])
