@@ -20,7 +20,7 @@ from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from urllib.parse import SplitResult, urlsplit
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, requote_uri
 
 from threadsworker.errors import Problem
 from threadsworker.hosts import Address, is_loopback, is_private, is_public
@@ -74,7 +74,7 @@ def problems(url: str, *, allow_loopback: bool) -> Iterator[Problem]:
         yield _private(host)
 
 
-def resolved(url: str, *, allow_loopback: bool) -> list[Address]:
+def resolved(url: str) -> list[Address]:
     """
     The addresses of the URL's host, asked for now.
 
@@ -115,7 +115,7 @@ def post(
     found = list(problems(url, allow_loopback=allow_loopback))
     if not found:
         try:
-            addresses = resolved(url, allow_loopback=allow_loopback)
+            addresses = resolved(url)
         except (OSError, UnicodeError) as error:
             return Answer(None, f"the host is not known ({type(error).__name__})")
         found = list(unfit(addresses, allow_loopback=allow_loopback))
@@ -136,8 +136,8 @@ def post(
 
 def _exchange(connection: _Pinned, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     parts = urlsplit(url)
-    path = parts.path or "/"
-    connection.request("POST", f"{path}?{parts.query}" if parts.query else path, body, headers)
+    path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    connection.request("POST", requote_uri(path), body, headers)
     answer = connection.getresponse()
     with suppress(OSError, HTTPException):
         _drain(answer)

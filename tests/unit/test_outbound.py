@@ -117,11 +117,15 @@ def test_a_body_and_its_headers_arrive_as_they_are() -> None:
     with receiver(answers=[204]) as heard:
         url = heard.url.replace("127.0.0.1", "localhost")
         answer = outbound.post(
-            f"{url}/a/b?c=d", "{é}".encode(), {"X-One": "1"}, allow_loopback=True
+            f"{url}/a/é?c=d%20e", "{é}".encode(), {"X-One": "1"}, allow_loopback=True
         )
         assert answer == outbound.Answer(204)
         (one,) = heard.heard
-        assert (one.path, one.body, one.headers["X-One"]) == ("/a/b?c=d", "{é}".encode(), "1")
+        assert (one.path, one.body, one.headers["X-One"]) == (
+            "/a/%C3%A9?c=d%20e",
+            "{é}".encode(),
+            "1",
+        )
         assert one.headers["Host"] == url.removeprefix("http://")
 
 

@@ -15,6 +15,7 @@ from sqlmodel import Session
 from threadsworker import outbound, report
 from threadsworker.client.accounts import Accounts
 from threadsworker.errors import InvalidPost, NotPossible, Problem
+from threadsworker.log import redact
 from threadsworker.notice import (
     DeliveryState,
     NoticeEvent,
@@ -93,6 +94,8 @@ class Subscriptions(Accounts):
                 cipher=self._cipher,
                 now=clock(session),
             )
+            if fresh is not None:
+                redact(fresh)
             return subscriptions.describe(session, row, secret=fresh)
 
         try:
@@ -107,7 +110,7 @@ class Subscriptions(Accounts):
         if problems:
             return problems
         try:
-            addresses = outbound.resolved(url, allow_loopback=allow)
+            addresses = outbound.resolved(url)
         except (OSError, UnicodeError):
             # It may be known by the time that something is sent: it is looked at again then.
             return []
