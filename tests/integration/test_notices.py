@@ -13,6 +13,7 @@ from tests.integration.notice_office import HOUR, MINUTE, START, Office
 from threadsworker import InvalidPost, NotFound
 from threadsworker.job import Trouble
 from threadsworker.notice import NoticeEvent
+from threadsworker.steps.refresh import refresh_tokens
 from threadsworker.store import decisions, jobs, notices, reviews, runs, standing
 
 TROUBLE = Trouble(code="threads.10", message="no permission", advice="give it")
@@ -153,6 +154,22 @@ def test_a_review_that_time_does_not_end_is_told_once(office: Office) -> None:
     office.write(lambda s: runs.retry(s, job_id, silence=HOUR, now=office.now))
     review("published_id_unknown")
     assert len(office.log()) == 3
+
+
+def test_a_token_that_ends_is_told_for_itself_and_for_each_post_that_outlives_it(
+    office: Office,
+) -> None:
+    office.client.subscribe("shop.tasks.told", events="token.expiring")
+    job_id, ends = office.job(), START + MINUTE
+    account = {"user_id": "1", "access_token": "another", "token_expires_at": ends}
+    office.client.add_account("main", **account)  # type: ignore[arg-type]
+    for _ in range(2):
+        # Nobody answers, so nothing is refreshed.
+        refresh_tokens(office.desk)
+        told = [one.body for one in office.log()]
+        assert sorted((one["job"] or {}).get("id", "") for one in told) == ["", job_id]
+        assert {one["data"]["expires_at"] for one in told} == {ends.isoformat()}
+        assert {one["account"] for one in told} == {"main"}
 
 
 def test_while_nobody_listens_a_change_costs_one_query_more(office: Office) -> None:

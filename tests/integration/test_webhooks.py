@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from time import time
@@ -142,6 +143,13 @@ def test_a_reply_is_kept_once_and_told_to_its_accounts_subscribers(reception: Re
         "timestamp": "2024-08-07T10:33:16+0000",
     }
     assert TEXT not in str(told)
+
+
+def test_the_same_told_by_several_at_once_is_kept_once(reception: Reception) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        said = list(threads.map(lambda _: reception.tell(reply()).status_code, range(4)))
+    assert said == [200] * 4
+    assert len(reception.kept()) == 1
 
 
 def test_each_field_is_an_event_of_the_account_that_it_is_about(reception: Reception) -> None:
