@@ -38,13 +38,13 @@ except ModuleNotFoundError as missing:
     ) from None
 
 from threadsworker.broker import broker_url
-from threadsworker.errors import BadSignature
+from threadsworker.errors import BadSignature, InvalidSettings
 from threadsworker.log import redact
 from threadsworker.queue import Doorbell
 from threadsworker.settings import Settings, load_settings
 from threadsworker.steps import inbound
 from threadsworker.steps.desk import Desk
-from threadsworker.steps.start import prepare
+from threadsworker.store import schema
 from threadsworker.threads_api.notifications import (
     read_notifications,
     read_signed_request,
@@ -176,8 +176,9 @@ class _Reception:
                 for secret in [*_secrets(settings), settings.webhook_verify_token]:
                     if secret is not None:
                         redact(secret)
+                settings.ensure_home()
                 desk = Desk(settings)
-                prepare(desk)
+                schema.ensure(desk.engine, embedded=settings.embedded_database)
                 self._doorbell = Doorbell(partial(_broker, settings))
                 self._desk = desk
             return self._desk
@@ -232,6 +233,9 @@ def _guarded(handler: Handler) -> Handler:
             return PlainTextResponse(f"more than {LONGEST_BODY} bytes", 413)
         except ClientDisconnect:
             return PlainTextResponse("gone", 400)
+        except InvalidSettings as error:
+            logger.error("%s: %s", request.url.path, error)
+            return PlainTextResponse("try again later", 503)
         except Exception as error:
             logger.error("%s: failed: %s", request.url.path, type(error).__name__)
             return PlainTextResponse("try again later", 503)

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from time import time
@@ -25,7 +26,7 @@ from threadsworker import Client
 from threadsworker.job import SegmentState
 from threadsworker.sandbox import signed_request
 from threadsworker.sandbox.notifications import hub_signature, notification
-from threadsworker.settings import load_settings
+from threadsworker.settings import Settings, load_settings
 from threadsworker.steps import inbound
 from threadsworker.steps.desk import Desk
 from threadsworker.store import accounts, segments, tokens
@@ -40,17 +41,8 @@ TEXT = "what somebody wrote"
 class Reception:
     """The app, and what it has written."""
 
-    def __init__(self, engine: Engine, url: str, home: Path) -> None:
-        self.settings = load_settings(
-            home=home,
-            database_url=engine.url.render_as_string(hide_password=False),
-            # Nobody is there: the row is the truth, and a duty looks at it.
-            broker_url="redis://127.0.0.1:9/0",
-            app_secret=APP,
-            meta_app_secret=META,
-            webhook_verify_token=VERIFY,
-        )
-        self.url = url
+    def __init__(self, settings: Settings, url: str) -> None:
+        self.settings, self.url = settings, url
         self.client = Client(self.settings)
         self.desk = Desk(self.settings)
         self.client.add_account("main", user_id=USER, access_token=TOKEN)
@@ -75,18 +67,34 @@ class Reception:
             return self.desk.credentials(session, row.id).access_token.get_secret_value()
 
 
-@pytest.fixture
-def reception(engine: Engine, tmp_path: Path) -> Iterator[Reception]:
+@contextmanager
+def served(settings: Settings) -> Iterator[str]:
+    """The app on a free loopback port; its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        made = Reception(engine, f"http://127.0.0.1:{listener.getsockname()[1]}", tmp_path)
-        options = {"log_config": None, "access_log": False}
-        server = uvicorn.Server(uvicorn.Config(make_app(made.settings), **options))  # type: ignore[arg-type]
+        config = uvicorn.Config(make_app(settings), log_config=None, access_log=False)
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         eventually(lambda: server.started)
-        yield made
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def reception(engine: Engine, tmp_path: Path) -> Iterator[Reception]:
+    settings = load_settings(
+        home=tmp_path,
+        database_url=engine.url.render_as_string(hide_password=False),
+        # Nobody is there: the row is the truth, and a duty looks at it.
+        broker_url="redis://127.0.0.1:9/0",
+        app_secret=APP,
+        meta_app_secret=META,
+        webhook_verify_token=VERIFY,
+    )
+    with served(settings) as url:
+        made = Reception(settings, url)
+        yield made
     made.client.close()
     made.desk.engine.dispose()
 
@@ -269,6 +277,14 @@ def test_a_user_who_wants_to_be_forgotten_is(reception: Reception) -> None:
     assert TOKEN not in reception.token()
     events = [(str(one.event), one.account) for one in reception.client.deliveries()]
     assert sorted(events) == [("account.needs_reconnect", "main"), ("mention.received", "other")]
+
+
+def test_the_address_that_the_world_knows_may_be_another_one(reception: Reception) -> None:
+    known = "https://your.host/threads/"
+    with served(reception.settings.model_copy(update={"webhook_url": known})) as url:
+        form = {"signed_request": signed_request(USER, secret=APP)}
+        told = requests.post(f"{url}/data-deletion", form, timeout=10).json()
+    assert told["url"] == f"{known}data-deletion/{told['confirmation_code']}"
 
 
 def test_health_is_whether_the_database_answers(reception: Reception) -> None:

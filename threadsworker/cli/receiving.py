@@ -27,6 +27,8 @@ def webhooks(
         try:
             import uvicorn
 
+            from threadsworker.steps.desk import Desk
+            from threadsworker.steps.start import prepare
             from threadsworker.webhooks import make_app
         except ImportError:
             raise InvalidSettings(
@@ -41,6 +43,8 @@ def webhooks(
         if settings.webhook_verify_token is None:
             note("THREADSWORKER_WEBHOOK_VERIFY_TOKEN is not set: Meta's first call is refused")
         log.configure(settings.log_level)
+        # What is wrong with the database is said now, and not to Meta.
+        prepare(Desk(settings))
         note(f"listening on http://{host}:{port}; Ctrl-C ends it")
         # Its own log of requests would hold the verify token, which Meta sends in a query.
         uvicorn.run(

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, func
 from sqlmodel import Session, col, delete, select, update
+from sqlmodel.sql.expression import SelectOfScalar
 
 from threadsworker import report
 from threadsworker.errors import NotFound
@@ -53,26 +54,15 @@ def claim(
     No more than `most` are in hand at a time, whoever has them, and no more than `each` of one
     subscription: a receiver that answers slowly costs neither the others nor the worker.
     """
-    in_hand = session.exec(
-        select(func.count()).where(
-            col(DeliveryRow.claim).is_not(None), col(DeliveryRow.due_at) > now
-        )
-    ).one()
-    if in_hand >= most:
+    is_in_hand = and_(col(DeliveryRow.claim).is_not(None), col(DeliveryRow.due_at) > now)
+    free = most - session.exec(select(func.count()).where(is_in_hand)).one()
+    if free <= 0:
         return []
-    place = func.row_number().over(
-        partition_by=col(DeliveryRow.subscription_id),
-        order_by=(col(DeliveryRow.due_at), col(DeliveryRow.id)),
-    )
-    ranked = select(DeliveryRow.id, place.label("place")).where(_due(now)).cte("ranked")
     chosen = (
         select(DeliveryRow.id)
-        .where(
-            _due(now),
-            col(DeliveryRow.id).in_(select(ranked.c.id).where(ranked.c.place <= each)),
-        )
+        .where(_due(now), col(DeliveryRow.id).in_(_fair(_due(now), is_in_hand, each)))
         .order_by(col(DeliveryRow.due_at))
-        .limit(most - in_hand)
+        .limit(free)
         .with_for_update(skip_locked=True)
         .cte("chosen")
     )
@@ -106,6 +96,32 @@ def claim(
         )
         for row, subscription in found
     ]
+
+
+def _fair(
+    due: ColumnElement[bool], is_in_hand: ColumnElement[bool], each: int
+) -> SelectOfScalar[str]:
+    """Ids of those that are due, as far as their subscriptions have room."""
+    place = func.row_number().over(
+        partition_by=col(DeliveryRow.subscription_id),
+        order_by=(col(DeliveryRow.due_at), col(DeliveryRow.id)),
+    )
+    ranked = (
+        select(DeliveryRow.id, DeliveryRow.subscription_id, place.label("place"))
+        .where(due)
+        .cte("ranked")
+    )
+    taken = (
+        select(DeliveryRow.subscription_id, func.count().label("taken"))
+        .where(is_in_hand)
+        .group_by(col(DeliveryRow.subscription_id))
+        .cte("taken")
+    )
+    return (
+        select(ranked.c.id)
+        .outerjoin(taken, taken.c.subscription_id == ranked.c.subscription_id)
+        .where(ranked.c.place + func.coalesce(taken.c.taken, 0) <= each)
+    )
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
