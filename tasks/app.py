@@ -38,7 +38,7 @@ app = queue.make_app(
 app.set_current()
 app.Task.Request = "tasks.request:Request"
 app.conf.update(
-    include=["tasks.pipeline", "tasks.upkeep"],
+    include=["tasks.pipeline", "tasks.upkeep", "tasks.notices"],
     task_queues={
         name: {"exchange": name, "routing_key": name}
         for name in (queue.STEPS_QUEUE, queue.UPKEEP_QUEUE)
@@ -68,6 +68,7 @@ app.conf.update(
             (queue.RESCUE_STALLED, settings.dispatch_every.total_seconds()),
             (queue.SWEEP_STAGED, 12 * settings.dispatch_every.total_seconds()),
             (queue.REFRESH_TOKENS, 12 * settings.dispatch_every.total_seconds()),
+            (queue.DELIVER, settings.dispatch_every.total_seconds()),
         )
     },
 )

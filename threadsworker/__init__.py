@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from threadsworker.client import Account, Client
     from threadsworker.errors import (
         ApiError,
+        BadSignature,
         InvalidPost,
         InvalidRequest,
         InvalidSettings,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Account",
     "ApiError",
+    "BadSignature",
     "Client",
     "Gif",
     "InvalidPost",
@@ -74,6 +76,7 @@ __all__ = [
 _HOMES = {
     "Account": "threadsworker.client",
     "ApiError": "threadsworker.errors",
+    "BadSignature": "threadsworker.errors",
     "Client": "threadsworker.client",
     "Gif": "threadsworker.post",
     "InvalidPost": "threadsworker.errors",

@@ -27,6 +27,8 @@ DISPATCH_DUE = "threadsworker.dispatch_due"
 RESCUE_STALLED = "threadsworker.rescue_stalled"
 SWEEP_STAGED = "threadsworker.sweep_staged"
 REFRESH_TOKENS = "threadsworker.refresh_tokens"
+DELIVER = "threadsworker.deliver"
+EVENT = "threadsworker.event"
 
 #: Steps of jobs, and beat's duties. Two queues, so that a duty does not wait behind ten
 #: thousand steps; of our own, so that a Redis may be shared with other applications.
@@ -59,6 +61,8 @@ def make_app(broker_url: str) -> Celery:
             RESCUE_STALLED: {"queue": UPKEEP_QUEUE},
             SWEEP_STAGED: {"queue": UPKEEP_QUEUE},
             REFRESH_TOKENS: {"queue": UPKEEP_QUEUE},
+            DELIVER: {"queue": UPKEEP_QUEUE},
+            EVENT: {"queue": UPKEEP_QUEUE},
         },
         # For Flower: a message shows as soon as it is sent.
         task_send_sent_event=True,
@@ -99,6 +103,21 @@ def segment_chain(app: Celery, job_id: str, run: int, index: int) -> Signature:
 def cleanup(app: Celery, job_id: str, run: int) -> Signature:
     """Cleaning up alone: for a job that has failed."""
     return _message(app, CLEANUP, job_id, run)
+
+
+def send_notice(app: Celery, name: str, queue: str, notice: dict[str, Any]) -> None:
+    """
+    Send a notice to a task of another application, on a queue of this broker.
+
+    Raises
+    ------
+    OSError:
+        The broker is out of reach.
+    """
+    try:
+        app.send_task(name, kwargs=notice, queue=queue, retry=False)
+    except OperationalError as error:
+        raise OSError(type(error).__name__) from None
 
 
 def backlog(app: Celery) -> int:
@@ -144,6 +163,14 @@ class Doorbell:
         """Send for cleaning up alone. False if the broker is out of reach; a sweep follows."""
         try:
             cleanup(self._celery(), job_id, run).apply_async(retry=False)
+        except (OperationalError, OSError):
+            return False
+        return True
+
+    def ring_event(self, notification_id: str) -> bool:
+        """Send for what Meta has told. False if the broker is out of reach; a duty follows."""
+        try:
+            _message(self._celery(), EVENT, notification_id).apply_async(retry=False)
         except (OperationalError, OSError):
             return False
         return True

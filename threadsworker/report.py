@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from threadsworker.job import JobState, SegmentState
+from threadsworker.notice import DeliveryState, NoticeEvent, TargetKind
 from threadsworker.post import MediaKind
 
 
@@ -195,3 +196,46 @@ class Quotas(_Report):
     quotas: tuple[Quota, ...]
     #: When Meta was last asked; None if it never answered.
     told_at: datetime | None
+
+
+class Subscription(_Report):
+    """Who is told of what, as `Client.subscriptions` lists it."""
+
+    id: str
+    #: See `threadsworker.notice`.
+    target: str
+    kind: TargetKind
+    #: None: all accounts.
+    account: str | None
+    #: Empty: all events.
+    events: tuple[NoticeEvent, ...]
+    #: ``active`` or ``paused``.
+    state: str
+    #: Why it is paused: ``paused`` by a person, or ``gone``: its receiver answered 410.
+    reason: str | None
+    #: What signs the deliveries. Shown once, when it is new.
+    secret: str | None
+    created_at: datetime
+
+
+class Delivery(_Report):
+    """What became of one event for one subscription, as `Client.deliveries` lists it."""
+
+    id: str
+    #: The subscription's id, and its target.
+    subscription: str
+    target: str
+    account: str | None
+    event: NoticeEvent
+    state: DeliveryState
+    tries: int
+    #: HTTP status of the last try; None if there was no answer, or no request.
+    last_status: int | None
+    last_error: str | None
+    #: What is sent.
+    body: dict[str, Any]
+    created_at: datetime
+    last_tried_at: datetime | None
+    #: When it is tried next.
+    due_at: datetime | None
+    ended_at: datetime | None

@@ -124,6 +124,12 @@ class Settings(BaseSettings):
     app_id: str | None = None
     app_secret: SecretStr | None = None
     redirect_uri: str | None = None
+    #: The secret of the Meta app that the Threads app belongs to; either may sign what Meta sends.
+    meta_app_secret: SecretStr | None = None
+    #: What Meta is told in its dashboard, and repeats when it first calls `threadsworker webhooks`.
+    webhook_verify_token: SecretStr | None = None
+    #: Where `threadsworker webhooks` is reached from outside; None: as the request says.
+    webhook_url: str | None = None
 
     log_level: str = "INFO"
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from tests.integration.notice_office import Office
 from tests.services import PostgresServer
+from threadsworker.settings import load_settings
 from threadsworker.store import schema
 from threadsworker.store.database import make_engine
 
@@ -31,3 +33,13 @@ def engine(database_url: str) -> Iterator[Engine]:
     schema.upgrade(engine)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def notice_office(engine: Engine, database_url: str, tmp_path: Path) -> Iterator[Office]:
+    settings = load_settings(
+        home=tmp_path, database_url=database_url, threads_api_url="http://127.0.0.1:9"
+    )
+    office = Office(settings)
+    yield office
+    office.close()

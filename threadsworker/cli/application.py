@@ -16,9 +16,11 @@ from threadsworker.cli import (
     posting,
     quota,
     reading,
+    receiving,
     running,
     schedules,
     signing_in,
+    subscriptions,
     tokens,
 )
 from threadsworker.cli.console import errors_as_exit_codes
@@ -55,6 +57,7 @@ app = typer.Typer(
 app.add_typer(accounts.app, name="account")
 app.add_typer(signing_in.app, name="auth")
 app.add_typer(schedules.app, name="schedule")
+app.add_typer(subscriptions.app, name="subscription")
 database = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(database, name="db")
 
@@ -91,6 +94,7 @@ passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opt
 app.command(context_settings=passed_on)(running.worker)
 app.command(context_settings=passed_on)(running.beat)
 app.command(context_settings=passed_on)(running.flower)
+app.command()(receiving.webhooks)
 app.command()(running.sandbox)
 app.command()(running.check)
 app.command("access_token", cls=tokens.WithSwitches)(tokens.access_token)

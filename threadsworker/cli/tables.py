@@ -22,6 +22,7 @@ from threadsworker.when import zone_of
 _COLOURS = {
     "published": "green",
     "verified": "green",
+    "delivered": "green",
     "failed": "red",
     "needs_review": "red",
     "missed": "red",
@@ -163,6 +164,28 @@ def schedule_detail(schedule: report.Schedule) -> None:
         out.rule(f"post {number} of {len(schedule.posts)}", align="left")
         for text in texts:
             out.print(Text(text or "(no text)"))
+
+
+def subscriptions_table(found: Sequence[report.Subscription]) -> None:
+    table = Table(box=box.SIMPLE)
+    for column in ("subscription", "target", "account", "events", "state"):
+        table.add_column(column, overflow="fold", no_wrap=column == "subscription")
+    for one in found:
+        state = one.state if one.reason in (None, "paused") else f"{one.state}: {one.reason}"
+        events = ", ".join(one.events) or "all"
+        table.add_row(one.id, Text(one.target), one.account or "all", events, state)
+    console().print(table)
+
+
+def deliveries_table(found: Sequence[report.Delivery]) -> None:
+    table = Table(box=box.SIMPLE)
+    for column in ("delivery", "event", "target", "state", "tries", "last"):
+        table.add_column(column, overflow="fold")
+    for one in found:
+        last = one.last_error or (str(one.last_status) if one.last_status else "")
+        state = coloured(one.state)
+        table.add_row(one.id, one.event, Text(one.target), state, str(one.tries), Text(last))
+    console().print(table)
 
 
 def recurs(schedule: report.Schedule) -> str:

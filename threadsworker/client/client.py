@@ -28,6 +28,7 @@ from threadsworker.client.accounts import DEFAULT_ACCOUNT
 from threadsworker.client.deleting import delete_thread
 from threadsworker.client.order import Order, key_problems, refuse_another
 from threadsworker.client.schedules import Schedules
+from threadsworker.client.subscriptions import Subscriptions
 from threadsworker.errors import InvalidPost, Problem
 from threadsworker.plan import as_post
 from threadsworker.post import Post, Segment
@@ -39,7 +40,7 @@ from threadsworker.store.tables import JobRow
 _TO_RING = "threadsworker.accounts"
 
 
-class Client(Schedules):
+class Client(Schedules, Subscriptions):
     """
     Enqueues posts and manages jobs, schedules and accounts. Safe to share between threads.
 

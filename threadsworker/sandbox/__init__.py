@@ -8,6 +8,7 @@ happened. Nothing leaves the machine.
 from __future__ import annotations
 
 from threadsworker.sandbox.faults import Fault, FaultAnswer, FaultMatch
+from threadsworker.sandbox.notifications import notify, signed_request
 from threadsworker.sandbox.options import SandboxAccount, SandboxOptions
 from threadsworker.sandbox.posts import SandboxMedia, SandboxPost
 from threadsworker.sandbox.server import Sandbox
@@ -21,4 +22,6 @@ __all__ = [
     "SandboxMedia",
     "SandboxOptions",
     "SandboxPost",
+    "notify",
+    "signed_request",
 ]

@@ -170,7 +170,7 @@ def _decide(desk: Desk, claim: Claim, outcome: Outcome) -> Next:
                 return Broken(trouble, clean=True)
             case Review(trouble, recheck):
                 again = now + recheck if recheck else None
-                jobs.review(session, claim, trouble, recheck_at=again)
+                jobs.review(session, claim, trouble, now=now, recheck_at=again)
                 _record(session, claim, "needs_review", trouble, now=now)
                 return Broken(trouble, clean=False)
             case Wait():

@@ -8,9 +8,10 @@ from datetime import datetime
 from sqlmodel import Session
 
 from threadsworker.job import LIVE, StagedState
+from threadsworker.notice import NoticeEvent
 from threadsworker.post import MediaItem, Segment
 from threadsworker.steps.desk import Desk
-from threadsworker.store import containers, jobs, segments, staged, standing
+from threadsworker.store import containers, jobs, notices, segments, staged, standing
 from threadsworker.store.accounts import Credentials
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
@@ -77,6 +78,14 @@ def record_live(session: Session, claim: Claim, work: Work, media_id: str, what:
         jobs.record(session, claim, what, now=now, segment=work.row.index, media_id=media_id)
         standing.proven(session, claim.account_id)
         jobs.told(session, claim.job_id, now=now)
+        notices.tell(
+            session,
+            NoticeEvent.SEGMENT_PUBLISHED,
+            claim.job_id,
+            now=now,
+            index=work.row.index,
+            media_id=media_id,
+        )
     elif segments.at(session, claim.job_id, work.row.index).media_id != media_id:
         # A container has become two posts: what all of this rests upon does not hold.
         jobs.record(

@@ -16,9 +16,12 @@ from threadsworker import report
 from threadsworker.crypto import Cipher
 from threadsworker.errors import NotFound, NotPossible
 from threadsworker.job import WaitReason
-from threadsworker.store import standing
+from threadsworker.store import inbox, standing, subscriptions
 from threadsworker.store.standing import AccountStatus, Hold
 from threadsworker.store.tables import AccountRow, JobRow, PublishingLimitRow, ScheduleRow
+
+#: Longer than anybody waits.
+_NOT_SOON = timedelta(days=3650)
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,8 @@ def remove(session: Session, name: str) -> None:
             f"account {name!r} has schedules; remove them first", code="account.has_schedules"
         )
     session.exec(delete(PublishingLimitRow).where(col(PublishingLimitRow.account_id) == row.id))
+    subscriptions.forget_account(session, row.id)
+    inbox.forget_account(session, row.id)
     session.exec(delete(AccountRow).where(col(AccountRow.id) == row.id))
 
 
@@ -234,3 +239,38 @@ def matches(
         and github_repo in (None, stored.github_repo)
         and github_token in (None, stored.github_token)
     )
+
+
+def revoked(session: Session, user_id: str, *, cipher: Cipher, now: datetime) -> list[str]:
+    """
+    anything → needs_reconnect, without its token: its owner has taken it back.
+
+    Names of the user's accounts.
+    """
+    rows = session.exec(select(AccountRow).where(AccountRow.user_id == user_id)).all()
+    for row in rows:
+        standing.disconnect(
+            session,
+            row.id,
+            token_version=row.token_version,
+            because="its owner has removed the app",
+            now=now,
+        )
+        session.exec(
+            update(AccountRow)
+            .where(col(AccountRow.id) == row.id)
+            .values(
+                # What Meta refuses as it refuses any token that is none. A refresh that is
+                # under way finds another version.
+                access_token=cipher.encrypt(SecretStr("revoked"), bound_to=row.id),
+                token_version=AccountRow.token_version + 1,
+                previous_token=None,
+                token_issued_at=None,
+                token_expires_at=None,
+                scopes=None,
+                # There is nothing to refresh until somebody signs in again.
+                refresh_at=now + _NOT_SOON,
+                refresh_begun_at=None,
+            )
+        )
+    return [row.name for row in rows]

@@ -16,8 +16,9 @@ from sqlmodel import Session, col, delete, select, update
 
 from threadsworker.errors import NotPossible
 from threadsworker.job import HARMLESS, RESTING, JobState
+from threadsworker.notice import NoticeEvent
 from threadsworker.post import Segment
-from threadsworker.store import events, jobs, segments, submission
+from threadsworker.store import events, jobs, notices, segments, submission
 from threadsworker.store.submission import Terms
 from threadsworker.store.tables import (
     AttemptRow,
@@ -68,6 +69,7 @@ def cancel(session: Session, job_id: str, *, now: datetime) -> bool:
     if cancelled is None:
         return False
     events.record(session, job_id, "cancelled", now=now, run=cancelled[0])
+    notices.tell(session, NoticeEvent.JOB_CANCELLED, job_id, now=now)
     return True
 
 
@@ -82,6 +84,7 @@ def give_up(session: Session, job_id: str, *, now: datetime, **data: Any) -> boo
     if given_up is None:
         return False
     events.record(session, job_id, "given_up", now=now, run=given_up[0], **data)
+    notices.tell(session, NoticeEvent.JOB_FAILED, job_id, now=now)
     return True
 
 

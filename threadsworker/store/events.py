@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from threadsworker.store.tables import EventRow
 
@@ -25,6 +26,17 @@ def record(
     session.add(
         EventRow(job_id=job_id, at=now, run=run, epoch=epoch, what=what, segment=segment, data=data)
     )
+
+
+def last(session: Session, job_id: str, among: Sequence[str]) -> EventRow | None:
+    """The newest of the job's events that is one of `among`."""
+    found = (
+        select(EventRow)
+        .where(EventRow.job_id == job_id, col(EventRow.what).in_(list(among)))
+        .order_by(col(EventRow.id).desc())
+        .limit(1)
+    )
+    return session.exec(found).first()
 
 
 def of_job(session: Session, job_id: str) -> list[EventRow]:

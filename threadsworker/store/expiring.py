@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, exists
 from sqlmodel import Session, col, select, update
 
 from threadsworker.job import RESTING
-from threadsworker.store import accounts, events
+from threadsworker.notice import NoticeEvent
+from threadsworker.store import accounts, events, notices
 from threadsworker.store.tables import AccountRow, EventRow, JobRow
 
 #: What happens, in the words of events and notifications.
-EXPIRING = "token.expiring"
+EXPIRING = NoticeEvent.TOKEN_EXPIRING
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,19 @@ def take_soon_over(session: Session, *, before: datetime, now: datetime) -> list
 
 def announce(session: Session, found: Expiring, *, now: datetime) -> None:
     """
-    Write down that it was told, in the transaction that makes sure that it is told once.
+    Tell it, and write down that it was told, in the transaction that makes sure that it is told
+    once.
 
     Of a post it is an event of its job; of an account, its row says so already.
     """
-    if found.job_id is not None:
-        ends = found.expires_at.isoformat()
-        events.record(session, found.job_id, EXPIRING, now=now, run=found.run, expires_at=ends)
+    told: dict[str, Any] = {
+        "expires_at": found.expires_at.isoformat(),
+        "next_try_at": found.refresh_at.isoformat() if found.refresh_at else None,
+        "tries": found.tries,
+    }
+    if found.job_id is None:
+        notices.tell_of_account(session, EXPIRING, found.account_id, now=now, **told)
+        return
+    ends = told["expires_at"]
+    events.record(session, found.job_id, EXPIRING, now=now, run=found.run, expires_at=ends)
+    notices.tell(session, EXPIRING, found.job_id, now=now, **told)

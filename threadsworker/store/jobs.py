@@ -25,11 +25,14 @@ from threadsworker.job import (
     Trouble,
     WaitReason,
 )
-from threadsworker.store import events
+from threadsworker.notice import NoticeEvent
+from threadsworker.store import events, notices
 from threadsworker.store.tables import AccountRow, JobRow
 
 #: States in which a worker may take the job.
 CLAIMABLE = (JobState.SCHEDULED, JobState.QUEUED, JobState.PUBLISHING, JobState.WAITING)
+#: Events after which a review is another one than before.
+_NEWS = ("needs_review", "retried", "resolved", "segment_published", "segment_found")
 
 
 @dataclass(frozen=True)
@@ -259,6 +262,7 @@ def finish(session: Session, claim: Claim, *, now: datetime) -> None:
         error_message=None,
         error_advice=None,
     )
+    notices.tell(session, NoticeEvent.JOB_PUBLISHED, claim.job_id, now=now)
 
 
 def fail(session: Session, claim: Claim, trouble: Trouble, *, now: datetime) -> None:
@@ -272,10 +276,16 @@ def fail(session: Session, claim: Claim, trouble: Trouble, *, now: datetime) -> 
         finished_at=now,
         **_error(trouble),
     )
+    notices.tell(session, NoticeEvent.JOB_FAILED, claim.job_id, now=now)
 
 
 def review(
-    session: Session, claim: Claim, trouble: Trouble, *, recheck_at: datetime | None = None
+    session: Session,
+    claim: Claim,
+    trouble: Trouble,
+    *,
+    now: datetime,
+    recheck_at: datetime | None = None,
 ) -> None:
     """publishing → needs_review; looked at again at `recheck_at`, if time may help."""
     _release(
@@ -287,6 +297,10 @@ def review(
         reason=trouble.code,
         **_error(trouble),
     )
+    before = events.last(session, claim.job_id, _NEWS)
+    if before is None or (before.what, before.data.get("code")) != ("needs_review", trouble.code):
+        # Else it was looked at again, and nothing has changed.
+        notices.tell(session, NoticeEvent.JOB_NEEDS_REVIEW, claim.job_id, now=now)
 
 
 def let_go(session: Session, claim: Claim, *, until: datetime) -> bool:

@@ -13,7 +13,8 @@ from sqlmodel import Session
 
 from threadsworker.errors import NotPossible
 from threadsworker.job import HARMLESS, JobState
-from threadsworker.store import containers, decisions, jobs, runs, segments
+from threadsworker.notice import NoticeEvent
+from threadsworker.store import containers, decisions, jobs, notices, runs, segments
 from threadsworker.store.runs import Start
 from threadsworker.store.tables import JobRow
 
@@ -90,6 +91,9 @@ def decide(
         ) from None
     if not decided:
         raise _settled(f"segment {index} of job {job_id} is live as {segment.media_id}")
+    if not detached:
+        told = {"index": index, "media_id": media_id}
+        notices.tell(session, NoticeEvent.SEGMENT_PUBLISHED, job_id, now=now, **told)
     return Start(start.job_id, start.run, segments.next_index(session, job_id))
 
 

@@ -16,7 +16,8 @@ from sqlalchemy import ColumnElement, and_, case, func, not_, or_
 from sqlmodel import Session, col, select, update
 
 from threadsworker.job import JobState
-from threadsworker.store import events, segments
+from threadsworker.notice import NoticeEvent
+from threadsworker.store import events, notices, segments
 from threadsworker.store.jobs import under_way
 from threadsworker.store.tables import JobRow
 
@@ -216,6 +217,9 @@ def miss(session: Session, *, now: datetime, limit: int) -> int:
     ).all()
     for job_id, run in missed:
         events.record(session, job_id, "missed", now=now, run=run)
+    if missed:
+        ids = [job_id for job_id, _ in missed]
+        notices.tell(session, NoticeEvent.JOB_MISSED, *ids, now=now)
     return len(missed)
 
 

@@ -16,6 +16,8 @@ from sqlmodel import Session, col, select, update
 
 from threadsworker.job import RECONNECT_CHECK, JobState, WaitReason
 from threadsworker.job import cool_down as pause_of
+from threadsworker.notice import NoticeEvent
+from threadsworker.store import notices
 from threadsworker.store.tables import AccountRow, JobRow
 
 #: How often a job of a paused account is looked at; the end of the pause wakes it at once.
@@ -120,18 +122,19 @@ def disconnect(
 
     If the token before it is still there, somebody tries at once whether that one works.
     """
+    whose = (col(AccountRow.id) == account_id, col(AccountRow.token_version) == token_version)
     before = col(AccountRow.previous_token)
-    disconnected = session.exec(
-        update(AccountRow)
-        .where(col(AccountRow.id) == account_id, col(AccountRow.token_version) == token_version)
-        .values(
-            status=AccountStatus.NEEDS_RECONNECT,
-            disconnected_at=now,
-            disconnected_because=because,
-            refresh_at=case((before.is_not(None), now), else_=col(AccountRow.refresh_at)),
-        )
-    )
-    return disconnected.rowcount == 1
+    values = {
+        "status": AccountStatus.NEEDS_RECONNECT,
+        "disconnected_at": now,
+        "disconnected_because": because,
+        "refresh_at": case((before.is_not(None), now), else_=col(AccountRow.refresh_at)),
+    }
+    is_active = col(AccountRow.status) == AccountStatus.ACTIVE
+    if session.exec(update(AccountRow).where(*whose, is_active).values(**values)).rowcount == 1:
+        notices.tell_of_account(session, NoticeEvent.ACCOUNT_NEEDS_RECONNECT, account_id, now=now)
+        return True
+    return session.exec(update(AccountRow).where(*whose).values(**values)).rowcount == 1
 
 
 def cool_down(

@@ -1,0 +1,187 @@
+"""
+Send the notices that are due: at least once each, in no promised order.
+
+A notice is a row until its receiver has taken it. It is claimed for a while, tried without any
+transaction open, and what came of it is written down; who dies in between leaves a claim that
+ends. The id of the delivery is the same for every try, so that a receiver knows it again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+
+from threadsworker import outbound, signature
+from threadsworker.errors import InvalidSettings
+from threadsworker.log import redact
+from threadsworker.notice import TargetKind, gap_after, task_and_queue
+from threadsworker.steps.desk import Desk
+from threadsworker.store import deliveries, duties, inbox, subscriptions
+from threadsworker.store.database import clock
+from threadsworker.store.deliveries import Claimed
+
+logger = logging.getLogger(__name__)
+
+#: Deliveries in hand at a time, of all workers; and of these, of one subscription.
+MOST, EACH = 16, 4
+#: Rounds in one go, of which each takes `outbound.DEADLINE` at most.
+ROUNDS = 4
+#: How long a claim lasts: longer than any try.
+LEASE = timedelta(seconds=3 * outbound.DEADLINE)
+#: How long what is over can be looked at and replayed, and how often older rows are removed.
+KEPT_FOR, PRUNE_EVERY, PRUNE_BATCH = timedelta(days=30), timedelta(hours=1), 1000
+_PRUNE = "prune_notices"
+
+#: Sends a task: its name, its queue, and its keyword arguments.
+Send = Callable[[str, str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Try:
+    """What came of one try."""
+
+    delivered: bool
+    status: int | None = None
+    error: str = ""
+
+
+def deliver(desk: Desk, *, send: Send, lease: timedelta = LEASE) -> int:
+    """Try what is due; how many were delivered. `send` is for targets that are tasks."""
+    _prune(desk)
+    done = 0
+    for _ in range(ROUNDS):
+        claimed = _claim(desk, lease)
+        if not claimed:
+            break
+        with ThreadPoolExecutor(len(claimed), "deliver") as threads:
+            done += sum(threads.map(lambda one: _deliver(desk, one, send), claimed))
+    return done
+
+
+def _claim(desk: Desk, lease: timedelta) -> list[Claimed]:
+    with desk.reading() as session:
+        if not deliveries.any_due(session, now=clock(session)):
+            return []
+    with desk.transaction() as session:
+        now = clock(session)
+        return deliveries.claim(session, lease=lease, now=now, most=MOST, each=EACH)
+
+
+def _deliver(desk: Desk, one: Claimed, send: Send) -> bool:
+    try:
+        tried = _try(desk, one, send)
+        _record(desk, one, tried)
+    except Exception:
+        # The claim ends, and the delivery is due again.
+        logger.exception("Delivery %s: what came of it is not known", one.id)
+        return False
+    return tried.delivered
+
+
+def _try(desk: Desk, one: Claimed, send: Send) -> Try:
+    match one.kind:
+        case TargetKind.URL:
+            return _post(desk, one)
+        case TargetKind.TASK:
+            try:
+                send(*task_and_queue(one.target), json.loads(one.body))
+            except OSError:
+                return Try(False, error="the broker is out of reach")
+        case TargetKind.CALLABLE:
+            try:
+                load_callable(one.target)(json.loads(one.body))
+            except Exception as error:
+                # Its message may hold anything; the log redacts, the row does not.
+                logger.warning("Delivery %s: %s failed", one.id, one.target, exc_info=True)
+                return Try(False, error=type(error).__name__)
+    return Try(True)
+
+
+def _post(desk: Desk, one: Claimed) -> Try:
+    body = one.body.encode()
+    try:
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "threadsworker",
+            signature.EVENT: one.event,
+            signature.DELIVERY: one.id,
+            **_signed(desk, one, body),
+        }
+    except InvalidSettings as error:
+        return Try(False, error=str(error))
+    answer = outbound.post(
+        one.target, body, headers, allow_loopback=desk.settings.private_urls_allowed
+    )
+    if answer.status is None:
+        return Try(False, error=answer.error or "no answer")
+    delivered = 200 <= answer.status < 300
+    return Try(delivered, answer.status, "" if delivered else f"HTTP {answer.status}")
+
+
+def _signed(desk: Desk, one: Claimed, body: bytes) -> dict[str, str]:
+    assert one.secret is not None, "a subscription of a URL has a secret"
+    secret = desk.cipher.decrypt(one.secret, bound_to=one.subscription_id)
+    redact(secret)
+    with desk.reading() as session:
+        timestamp = str(int(clock(session).timestamp()))
+    return {
+        signature.TIMESTAMP: timestamp,
+        signature.SIGNATURE: signature.sign(secret, timestamp, body),
+    }
+
+
+def _record(desk: Desk, one: Claimed, tried: Try) -> None:
+    with desk.transaction() as session:
+        now = clock(session)
+        if tried.delivered:
+            deliveries.delivered(session, one.id, status=tried.status, now=now)
+            return
+        gone = tried.status == 410
+        gap = None if gone else gap_after(one.tries, dice=desk.dice)
+        deliveries.failed(
+            session,
+            one,
+            status=tried.status,
+            error=tried.error,
+            again_at=None if gap is None else now + gap,
+            now=now,
+        )
+        if gone:
+            subscriptions.pause(session, one.subscription_id, reason=subscriptions.GONE, now=now)
+    logger.warning(
+        "Delivery %s (%s), try %s: %s; %s",
+        one.id,
+        one.event,
+        one.tries,
+        tried.error,
+        "given up" if gap is None else f"again in {gap.total_seconds():.0f} s",
+    )
+
+
+def load_callable(target: str) -> Callable[[dict[str, Any]], Any]:
+    """The function of ``module:name``, imported; raises what importing it raises."""
+    module, _, name = target.partition(":")
+    found: Any = import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    function: Callable[[dict[str, Any]], Any] = found
+    return function
+
+
+def _prune(desk: Desk) -> None:
+    """Remove, now and then, what is long over."""
+    with desk.reading() as session:
+        last = duties.last_done(session, _PRUNE)
+        if last is not None and clock(session) - last < PRUNE_EVERY:
+            return
+    with desk.transaction() as session:
+        now = clock(session)
+        duties.done(session, _PRUNE, now=now)
+        deliveries.prune(session, before=now - KEPT_FOR, limit=PRUNE_BATCH)
+        inbox.prune(session, before=now - KEPT_FOR, limit=PRUNE_BATCH)
