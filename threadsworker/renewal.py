@@ -301,13 +301,13 @@ class Renewal:
 
     def _reject(self, held: Held, error: TokenRejected) -> None:
         because = redacted(error.message)
-        if held.begun_at is not None:
-            because += (
-                f" (a refresh was begun at {held.begun_at:%Y-%m-%d %H:%M:%S} UTC and its answer "
-                "was lost: it may have ended this token)"
-            )
         with transaction(self._engine) as session:
             now = clock(session)
+            if held.begun_at is not None and (held.expires_at is None or held.expires_at > now):
+                because += (
+                    f" (a refresh was begun at {held.begun_at:%Y-%m-%d %H:%M:%S} UTC and its "
+                    "answer was lost: it may have ended this token)"
+                )
             dead = tokens.reject(session, held, because=because, look_at=now + DEAD_CHECK, now=now)
         if dead:
             logger.error("Account %s: its owner must sign in again: %s", held.name, because)

@@ -91,7 +91,7 @@ def test_a_failing_refresh_is_tried_again_every_day_and_its_owner_is_warned(
     end = account(world).token_expires_at
     assert end is not None
     warned: list[timedelta] = []
-    while world.clock.moment() < end - timedelta(hours=2):
+    while world.clock.moment() < end - timedelta(hours=4):
         until_due(world)
         caplog.clear()
         refresh_tokens(world.desk)

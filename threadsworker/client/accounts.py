@@ -171,7 +171,7 @@ class Accounts(Base):
         ApiError, NoAnswer:
             Meta refused, a token that is not a day old for instance; there was no usable answer.
         """
-        self.account(name)
+        self._adopt(name)
         error = self._renewal().refresh(name)
         if error is not None:
             raise error
@@ -191,7 +191,7 @@ class Accounts(Base):
             Meta refused, as it does when the account is no tester of the app; there was no
             usable answer.
         """
-        self.account(name)
+        self._adopt(name)
         error = self._renewal().check(name)
         if error is not None:
             raise error

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from threadsworker.errors import NotPossible, RateLimited, TokenRejected
 from threadsworker.http import Http
-from threadsworker.log import redact
+from threadsworker.log import redact, redacted
 from threadsworker.store import accounts, standing
 from threadsworker.store.database import clock
 from threadsworker.threads_api import QUOTA_USED_UP, ThreadsApi
@@ -79,13 +79,15 @@ class Acting:
         """
         try:
             yield self._api
-        except TokenRejected:
+        except TokenRejected as error:
+            because = redacted(error.message)
             self._client._write(
                 lambda session: standing.disconnect(
                     session,
                     self.account_id,
                     token_version=self._token_version,
                     now=clock(session),
+                    because=because,
                 )
             )
             raise
