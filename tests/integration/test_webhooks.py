@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import requests
 import uvicorn
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from tests.services import eventually
@@ -223,6 +224,13 @@ def test_nothing_that_people_wrote_is_logged(
     with reception.desk.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE away RENAME TO notification")
     assert reception.tell(reply("1")).status_code == 200
+    with reception.desk.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE subscription RENAME TO away")
+    assert inbound.handle_all(reception.desk) == 0
+    with reception.desk.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE away RENAME TO subscription")
+    assert inbound.handle_all(reception.desk) == 2
+    assert "could not be made a notice" in caplog.text
     assert "refused" in caplog.text
     assert "failed" in caplog.text
     assert TEXT not in caplog.text
@@ -254,6 +262,17 @@ def test_a_user_who_removes_the_app_takes_the_token_along(reception: Reception) 
         kept = tokens.keep(session, held, "fresh", same=False, expires_at=None, now=now)
         assert kept is None
     assert reception.sign_out("/deauthorize", user_id="nobody").status_code == 200
+
+
+def test_the_environment_does_not_bring_a_token_back_that_its_owner_took(
+    reception: Reception,
+) -> None:
+    given = {"user_id": USER, "access_token": SecretStr(TOKEN)}
+    with Client(reception.settings.model_copy(update=given)) as client:
+        assert client.account("main").status == "active"
+        assert reception.sign_out("/deauthorize").status_code == 200
+        assert client.account("main").status == "needs_reconnect"
+        assert TOKEN not in reception.token()
 
 
 def test_a_user_who_wants_to_be_forgotten_is(reception: Reception) -> None:

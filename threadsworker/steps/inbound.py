@@ -48,7 +48,18 @@ def handle_all(desk: Desk) -> int:
     """Turn all into notices whose message was lost, or is still on its way; how many."""
     with desk.reading() as session:
         found = inbox.unhandled(session, limit=BATCH)
-    return sum(handle(desk, notification_id) for notification_id in found)
+    return sum(_handle_or_log(desk, notification_id) for notification_id in found)
+
+
+def _handle_or_log(desk: Desk, notification_id: str) -> bool:
+    """One that cannot be handled must not keep the others, and all deliveries, waiting."""
+    try:
+        return handle(desk, notification_id)
+    except Exception as error:
+        # Not in full: it may hold what somebody wrote.
+        name = type(error).__name__
+        logger.error("Notification %s could not be made a notice: %s", notification_id, name)
+        return False
 
 
 def deauthorize(desk: Desk, user_id: str) -> None:

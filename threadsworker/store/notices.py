@@ -140,7 +140,7 @@ def _put(
             subscription_id=subscription_id,
             account_id=account_id,
             event=event,
-            body=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+            body=json.dumps(body, separators=(",", ":")),
             state=DeliveryState.PENDING,
             due_at=now,
             created_at=now,
