@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from threadsworker import report
 from threadsworker.client.base import Base
+from threadsworker.client.offloading import offloaded
 from threadsworker.errors import NotPossible
 from threadsworker.http import Http
 from threadsworker.log import redact
@@ -66,6 +67,8 @@ class Accounts(Base):
 
         return self._write(put)
 
+    aadd_account = offloaded(add_account)
+
     def accounts(self) -> list[report.Account]:
         """Every account, by name."""
 
@@ -76,13 +79,19 @@ class Accounts(Base):
 
         return self._write(describe)
 
+    aaccounts = offloaded(accounts)
+
     def account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
         """The account of that name; NotFound if there is none."""
         return self._write(lambda session: accounts.describe(self._account(session, name)))
 
+    aaccount = offloaded(account)
+
     def remove_account(self, name: str) -> None:
         """Remove an account and its tokens; NotFound, or NotPossible if it has jobs."""
         self._write(lambda session: accounts.remove(session, name))
+
+    aremove_account = offloaded(remove_account)
 
     def refresh_account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
         """
@@ -122,6 +131,8 @@ class Accounts(Base):
 
         return self._write(keep)
 
+    arefresh_account = offloaded(refresh_account)
+
     def pause_account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
         """
         Publish nothing for the account until it is resumed; its jobs wait.
@@ -134,6 +145,8 @@ class Accounts(Base):
 
         return self._stand(name, standing.pause, "is paused already", "account.paused")
 
+    apause_account = offloaded(pause_account)
+
     def resume_account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
         """
         End a pause; the jobs that waited are due.
@@ -145,6 +158,8 @@ class Accounts(Base):
         """
 
         return self._stand(name, standing.resume, "is not paused", "account.not_paused")
+
+    aresume_account = offloaded(resume_account)
 
     def _stand(
         self, name: str, change: Callable[..., bool], refusal: str, code: str

@@ -24,6 +24,7 @@ from sqlmodel import Session
 from threadsworker import report
 from threadsworker.client import bulk
 from threadsworker.client.accounts import DEFAULT_ACCOUNT
+from threadsworker.client.offloading import offloaded
 from threadsworker.client.order import Order, key_problems, refuse_another
 from threadsworker.client.schedules import Schedules
 from threadsworker.errors import InvalidPost, Problem
@@ -46,6 +47,7 @@ class Client(Schedules):
 
     def enqueue(
         self,
+        /,
         post: Post | str = "",
         *,
         media: Any = (),
@@ -100,11 +102,21 @@ class Client(Schedules):
             self._ring(job.id, run=job.run, index=0)
         return job
 
+    aenqueue = offloaded(enqueue)
+
     def plan(
-        self, post: Post | str = "", *, media: Any = (), account: str | None = None, **options: Any
+        self,
+        /,
+        post: Post | str = "",
+        *,
+        media: Any = (),
+        account: str | None = None,
+        **options: Any,
     ) -> tuple[Segment, ...]:
         """The segments that `enqueue` would publish. Nothing is stored and nothing is sent."""
         return self._checked(as_post(post, media, options), account=account, also=[])[1]
+
+    aplan = offloaded(plan)
 
     def enqueue_all(
         self,
@@ -157,6 +169,8 @@ class Client(Schedules):
             also=also,
         )
 
+    aenqueue_all = offloaded(enqueue_all)
+
     def reschedule(
         self, job_id: str, *, at: datetime | timedelta | str | None, timezone: str | None = None
     ) -> report.Job:
@@ -180,8 +194,10 @@ class Client(Schedules):
         )
         return self.get(job_id)
 
+    areschedule = offloaded(reschedule)
+
     def edit(
-        self, job_id: str, post: Post | str = "", *, media: Any = (), **options: Any
+        self, /, job_id: str, post: Post | str = "", *, media: Any = (), **options: Any
     ) -> report.Job:
         """
         Replace the whole post, as a new revision; its account and its time stay.
@@ -212,6 +228,8 @@ class Client(Schedules):
             # A worker has just stored a container of what is to go.
             self._write(replace)
         return self.get(job_id)
+
+    aedit = offloaded(edit)
 
     def _submit(
         self, session: Session, order: Order, *, at_once: bool = True
