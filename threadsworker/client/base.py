@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from threadsworker.broker import broker_url
 from threadsworker.client.offloading import offloaded
+from threadsworker.client.outbox import CallersSession, part_of
 from threadsworker.crypto import Cipher, load_cipher
 from threadsworker.media import Inspected, Spool
 from threadsworker.post import MediaItem, MediaKind
@@ -115,6 +116,10 @@ class Base:
         with reading(self._ready()) as session:
             yield session
 
-    def _write(self, act: Callable[[Session], Answer]) -> Answer:
-        with transaction(self._ready()) as session:
+    def _write(
+        self, act: Callable[[Session], Answer], *, within: CallersSession | None = None
+    ) -> Answer:
+        """What `act` gives, in a transaction of our own, or as a part of the caller's."""
+        engine = self._ready()
+        with transaction(engine) if within is None else part_of(within) as session:
             return act(session)

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session as AnySession
 from sqlmodel import Session
 
 from threadsworker import report
@@ -26,6 +25,7 @@ from threadsworker.client import bulk
 from threadsworker.client.accounts import DEFAULT_ACCOUNT
 from threadsworker.client.offloading import offloaded
 from threadsworker.client.order import Order, key_problems, refuse_another
+from threadsworker.client.outbox import CallersSession, tell_after_commit
 from threadsworker.client.schedules import Schedules
 from threadsworker.errors import InvalidPost, Problem
 from threadsworker.plan import as_post
@@ -33,9 +33,6 @@ from threadsworker.post import Post, Segment
 from threadsworker.store import accounts, decisions, jobs, runs, submission
 from threadsworker.store.database import clock
 from threadsworker.store.tables import JobRow
-
-#: Under this a caller's session keeps the names of accounts with jobs to begin.
-_TO_RING = "threadsworker.accounts"
 
 
 class Client(Schedules):
@@ -55,7 +52,7 @@ class Client(Schedules):
         key: str | None = None,
         at: datetime | timedelta | str | None = None,
         timezone: str | None = None,
-        session: AnySession | None = None,
+        session: CallersSession | None = None,
         **options: Any,
     ) -> report.Job:
         """
@@ -73,8 +70,8 @@ class Client(Schedules):
         at, timezone:
             When to publish, see `threadsworker.when.resolve`; None: now.
         session:
-            A SQLAlchemy session on threadsworker's database: the job exists if and only if
-            its owner commits.
+            A SQLAlchemy session on threadsworker's database, or a `scoped_session`: the job
+            exists if and only if its owner commits.
 
         Raises
         ------
@@ -88,7 +85,13 @@ class Client(Schedules):
         post = as_post(post, media, options)
         problems = key_problems(key)
         terms = self._terms(post, at=at, timezone=timezone, problems=problems)
-        inspected, planned = self._checked(post, account=account, also=problems)
+        inspected, planned = self._checked(
+            post,
+            account=account,
+            also=problems,
+            # A caller who has written keeps all others from writing, on SQLite.
+            staging=partial(self._staging_problems, within=session),
+        )
         self._spool_all(inspected)
         order = Order(post, planned, terms, account, key)
         if session is not None:
@@ -257,21 +260,16 @@ class Client(Schedules):
         refuse_another(found, order)
         return submission.describe(session, found)
 
-    def _submit_within(self, outer: AnySession, order: Order) -> report.Job:
-        self._ready()
-        with Session(outer.connection(), join_transaction_mode="create_savepoint") as session:
-            job, rings = self._submit(session, order, at_once=False)
-            session.commit()
+    def _submit_within(self, outer: CallersSession, order: Order) -> report.Job:
+        job, rings = self._write(
+            lambda session: self._submit(session, order, at_once=False), within=outer
+        )
         if rings:
-            waiting: set[str] = outer.info.setdefault(_TO_RING, set())
-            if not waiting:
-                event.listen(outer, "after_commit", self._begin_waiting, once=True)
-            waiting.add(job.account)
+            tell_after_commit(outer, job.account, tell=self._begin_waiting)
         return job
 
-    def _begin_waiting(self, outer: AnySession) -> None:
-        """What its owner has just committed is begun, as far as the accounts have room."""
-        names: set[str] = outer.info.pop(_TO_RING, set())
+    def _begin_waiting(self, names: set[str]) -> None:
+        """What is due for these accounts is begun, as far as they have room."""
 
         def begin(session: Session) -> list[runs.Start]:
             return [
