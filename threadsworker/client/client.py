@@ -39,6 +39,9 @@ class Client(Schedules):
     """
     Enqueues posts and manages jobs, schedules and accounts. Safe to share between threads.
 
+    Each call comes once more for coroutines, with an ``a`` before its name: see
+    `threadsworker.client.offloading`.
+
     `settings` default to the environment's, see `threadsworker.settings`.
     """
 
