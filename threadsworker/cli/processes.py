@@ -38,7 +38,7 @@ _CELERY = (
 def celery(*arguments: str) -> list[str]:
     """The command line of `celery -A tasks.app …`, whatever else is called `tasks`."""
     ours = str(Path(__file__).parents[2])
-    return [sys.executable, "-P", "-c", _CELERY, ours, "celery", "-A", "tasks.app", *arguments]
+    return [sys.executable, "-c", _CELERY, ours, "celery", "-A", "tasks.app", *arguments]
 
 
 def worker_command(settings: Settings, extra: Sequence[str] = ()) -> list[str]:
