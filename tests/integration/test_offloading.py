@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from pydantic import SecretStr
+from sqlalchemy import Engine, text
 
 from tests.services import eventually
 from threadsworker import Client, InvalidPost, NotFound
 from threadsworker.report import Job
-from threadsworker.settings import load_settings
+from threadsworker.settings import Settings, load_settings
+from threadsworker.store import accounts
+from threadsworker.store.database import clock, transaction
 
 PICTURE = Path(__file__).parents[2] / "threadsworker/sandbox/assets/harbour.jpg"
 
@@ -62,21 +65,72 @@ def test_two_hundred_at_once_are_stored_each_once(either: Client) -> None:
     assert either.get(done[7].id).segments[0].text == "post 7"
 
 
-def test_two_clients_that_begin_at_once_are_one_installation(tmp_path: Path) -> None:
-    """An empty home: who comes first makes the schema and the key, and all use them."""
-    settings = load_settings(home=tmp_path, **GIVEN)
+def begun_at_once(settings: Settings) -> set[str]:
+    """Ids of the jobs that several clients enqueue under one key, all for the first time."""
 
     async def first_calls(client: Client) -> list[Job]:
-        return await asyncio.gather(*(client.aenqueue("hello", key="k") for _ in range(20)))
+        return await asyncio.gather(*(client.aenqueue("hello", key="k") for _ in range(5)))
 
-    async def everything() -> tuple[list[Job], list[Job]]:
-        async with Client(settings) as one, Client(settings) as other:
-            return await asyncio.gather(first_calls(one), first_calls(other))
+    async def everything() -> set[str]:
+        clients = [Client(settings) for _ in range(4)]
+        found = await asyncio.gather(*map(first_calls, clients))
+        for client in clients:
+            await client.aclose()
+        return {job.id for jobs in found for job in jobs}
 
-    found = asyncio.run(everything())
-    assert len({job.id for jobs in found for job in jobs}) == 1
+    return asyncio.run(everything())
+
+
+def test_clients_that_begin_at_once_are_one_installation(tmp_path: Path) -> None:
+    """An empty home: who comes first makes the schema and the key, and all use them."""
+    settings = load_settings(home=tmp_path, **GIVEN)
+    assert len(begun_at_once(settings)) == 1
     with Client(settings) as client:
-        assert client.account().user_id == "17841400000000001"
+        assert client.account().user_id == GIVEN["user_id"]
+
+
+def test_clients_that_begin_at_once_have_one_account(either: Client) -> None:
+    """That of the environment; who comes first makes it."""
+    assert len(begun_at_once(either.settings)) == 1
+    assert [account.name for account in either.accounts()] == ["main"]
+
+
+def is_waited_for(engine: Engine) -> bool:
+    """Whether somebody waits for a lock. SQLite does not tell: there, all who write wait."""
+    if engine.dialect.name == "sqlite":
+        return True
+    waiting = "wait_event_type = 'Lock' AND datname = current_database()"
+    with engine.connect() as connection:
+        return bool(
+            connection.scalar(text(f"SELECT count(*) FROM pg_stat_activity WHERE {waiting}"))
+        )
+
+
+def test_an_account_that_two_add_at_the_same_moment_is_one(either: Client) -> None:
+    """The second waits for the first, and has the last word on the token."""
+    engine = either._ready()
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(engine) as session:
+            accounts.put(
+                session,
+                "other",
+                user_id="1",
+                access_token=SecretStr("token-first"),
+                github_repo=None,
+                github_token=None,
+                token_expires_at=None,
+                cipher=either._cipher,
+                now=clock(session),
+            )
+            second = pool.submit(
+                either.add_account, "other", user_id="2", access_token="token-second"
+            )
+            eventually(lambda: is_waited_for(engine))
+        assert second.result(20).user_id == "2"
+    with transaction(engine) as session:
+        found = accounts.find(session, "other")
+        held = accounts.credentials(session, found.id, cipher=either._cipher, now=clock(session))
+    assert held.access_token.get_secret_value() == "token-second"
 
 
 def test_an_error_is_the_calls_own(client: Client) -> None:
