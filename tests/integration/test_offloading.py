@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
-from tests.services import eventually
+from tests.services import RedisServer, eventually
 from threadsworker import Client, InvalidPost, NotFound
 from threadsworker.report import Job
 from threadsworker.settings import Settings, load_settings
@@ -21,14 +22,21 @@ from threadsworker.store import accounts
 from threadsworker.store.database import clock, transaction
 
 PICTURE = Path(__file__).parents[2] / "threadsworker/sandbox/assets/harbour.jpg"
-
-
 GIVEN = {
     "user_id": "17841400000000001",
     "access_token": "token-main",
     "github_repo": "octo/stage",
     "github_token": "token-github",
 }
+
+
+#: Of an event loop on a machine with many cores.
+MOST_THREADS = 32
+
+
+def use_threads(count: int) -> None:
+    """Give the running loop so many threads for its off-loaded calls."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(count))
 
 
 @pytest.fixture
@@ -54,6 +62,7 @@ def test_two_hundred_at_once_are_stored_each_once(either: Client) -> None:
         return await either.aenqueue(f"post {number}", key=f"key {number}", media=media)
 
     async def everything() -> list[Job]:
+        use_threads(MOST_THREADS)
         numbers = [*range(200), *range(0, 200, 4)]
         return await asyncio.gather(*map(enqueue, numbers))
 
@@ -63,6 +72,25 @@ def test_two_hundred_at_once_are_stored_each_once(either: Client) -> None:
     stored = either.jobs()
     assert {job.id for job in stored} == {job.id for job in done}
     assert either.get(done[7].id).segments[0].text == "post 7"
+
+
+def test_a_hundred_ring_at_once_and_each_is_heard(redis: RedisServer, tmp_path: Path) -> None:
+    """Celery's connections are shared by the threads, and every message arrives whole."""
+    broker = redis.url.removesuffix("/0") + "/8"
+    settings = load_settings(home=tmp_path, broker_url=broker, account_concurrency=100, **GIVEN)
+
+    async def everything() -> list[Job]:
+        use_threads(MOST_THREADS)
+        async with Client(settings) as client:
+            await client.aaccount()
+            return await asyncio.gather(*(client.aenqueue(f"post {n}") for n in range(100)))
+
+    jobs = asyncio.run(everything())
+    with redis.client() as queue:
+        queue.select(8)
+        messages: list[bytes] = queue.lrange("threadsworker", 0, -1)
+    rung = [json.loads(one)["headers"]["argsrepr"] for one in messages]
+    assert sorted(rung) == sorted(f"('{job.id}', 1)" for job in jobs)
 
 
 def begun_at_once(settings: Settings) -> set[str]:
@@ -145,7 +173,7 @@ def test_those_who_wait_hold_no_threads(client: Client) -> None:
     """A hundred wait; the loop has two threads, and other calls get through."""
 
     async def everything() -> list[Job]:
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+        use_threads(2)
         (job,) = await asyncio.gather(client.aenqueue("x"))
         waiting = [asyncio.create_task(client.await_end(job.id)) for _ in range(100)]
         await asyncio.sleep(0)
@@ -218,7 +246,7 @@ def test_a_task_that_is_cancelled_leaves_the_call_to_its_thread(slow: Slow) -> N
 
 def test_a_task_that_is_cancelled_before_a_thread_is_free_enqueues_nothing(slow: Slow) -> None:
     async def everything() -> None:
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        use_threads(1)
         first = asyncio.create_task(slow.aenqueue("first"))
         second = asyncio.create_task(slow.aenqueue("second"))
         while not slow.begun.is_set():
