@@ -8,6 +8,7 @@ doubled.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -145,10 +146,11 @@ def _message(app: Celery, name: str, *args: Any) -> Signature:
 
 
 class Doorbell:
-    """Rings for jobs. Makes its Celery app on first use, since importing Celery takes time."""
+    """Rings for jobs, from any thread. Makes its Celery app on first use."""
 
     def __init__(self, broker_url: Callable[[], str]) -> None:
         self._broker_url = broker_url
+        self._lock = threading.Lock()
         self._app: Celery | None = None
 
     def ring(self, job_id: str, run: int, index: int | None) -> bool:
@@ -177,14 +179,16 @@ class Doorbell:
 
     def close(self) -> None:
         """Close the connections to the broker; the next message makes new ones."""
-        if self._app is not None:
-            self._app.close()
-            self._app = None
+        with self._lock:
+            app, self._app = self._app, None
+        if app is not None:
+            app.close()
 
     def _celery(self) -> Celery:
-        if self._app is None:
-            self._app = make_app(self._broker_url())
-        return self._app
+        with self._lock:
+            if self._app is None:
+                self._app = make_app(self._broker_url())
+            return self._app
 
     def answers(self) -> bool:
         """Whether the broker can be reached."""

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +18,7 @@ import requests
 import typer
 
 from tests.acceptance.installation import ACCESS_TOKEN, GITHUB_TOKEN, Installation, installation
+from tests.acceptance.pages import blocks
 from tests.services import eventually, free_port, missing
 from threadsworker.cli.application import app
 from threadsworker.sandbox import Sandbox, SandboxOptions
@@ -40,17 +40,6 @@ SECRETS = {
 UNSET = ("USER_ID", "ACCESS_TOKEN", "GITHUB_REPO", "GITHUB_TOKEN")
 #: The port in the examples.
 PORT = "8787"
-
-
-def blocks(page: Path) -> Iterator[tuple[str, str]]:
-    """Language and text of each block of code; an indented one is a shell's."""
-    pattern = re.compile(r"^```(\w*)\n(.*?)^```$|((?:^ {4}[^\n]*\n)+)", re.DOTALL | re.MULTILINE)
-    for found in pattern.finditer(page.read_text(encoding="utf-8")):
-        language, fenced, indented = found.groups()
-        if indented is None:
-            yield language, fenced
-        else:
-            yield "shell", re.sub(r"^ {4}", "", indented, flags=re.MULTILINE)
 
 
 def python(page: Path, *, tests: bool) -> list[str]:

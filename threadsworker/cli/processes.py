@@ -28,11 +28,17 @@ STEADY = 60.0
 #: Seconds that children are given to end after SIGTERM.
 GRACE = 60.0
 _PR_SET_PDEATHSIG = 1
+#: Celery looks for `tasks` in the working directory first, and an app may have one there.
+_CELERY = (
+    "import sys; sys.path.insert(0, sys.argv[1]); import tasks; del sys.path[0], sys.argv[:2]; "
+    "from celery.__main__ import main; main()"
+)
 
 
 def celery(*arguments: str) -> list[str]:
-    """The command line of `celery -A tasks.app …`."""
-    return [sys.executable, "-m", "celery", "-A", "tasks.app", *arguments]
+    """The command line of `celery -A tasks.app …`, whatever else is called `tasks`."""
+    ours = str(Path(__file__).parents[2])
+    return [sys.executable, "-c", _CELERY, ours, "celery", "-A", "tasks.app", *arguments]
 
 
 def worker_command(settings: Settings, extra: Sequence[str] = ()) -> list[str]:

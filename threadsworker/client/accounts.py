@@ -149,13 +149,19 @@ class Accounts(Base):
 
         return self._write(describe)
 
+    aaccounts = offloaded(accounts)
+
     def account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
         """The account of that name; NotFound if there is none."""
         return self._write(lambda session: accounts.describe(self._account(session, name)))
 
+    aaccount = offloaded(account)
+
     def remove_account(self, name: str) -> None:
         """Remove an account and its tokens; NotFound, or NotPossible if it has jobs."""
         self._write(lambda session: accounts.remove(session, name))
+
+    aremove_account = offloaded(remove_account)
 
     def refresh_account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
         """
@@ -201,6 +207,8 @@ class Accounts(Base):
         http = Http(read_timeout=self.settings.http_timeout.total_seconds())
         return Renewal(self._ready(), settings=self.settings, cipher=self._cipher, http=http)
 
+    arefresh_account = offloaded(refresh_account)
+
     def pause_account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
         """
         Publish nothing for the account until it is resumed; its jobs wait.
@@ -213,6 +221,8 @@ class Accounts(Base):
 
         return self._stand(name, standing.pause, "is paused already", "account.paused")
 
+    apause_account = offloaded(pause_account)
+
     def resume_account(self, name: str = DEFAULT_ACCOUNT) -> report.Account:
         """
         End a pause; the jobs that waited are due.
@@ -224,6 +234,8 @@ class Accounts(Base):
         """
 
         return self._stand(name, standing.resume, "is not paused", "account.not_paused")
+
+    aresume_account = offloaded(resume_account)
 
     def _stand(
         self, name: str, change: Callable[..., bool], refusal: str, code: str

@@ -14,6 +14,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from threadsworker.broker import broker_url
+from threadsworker.client.offloading import offloaded
+from threadsworker.client.outbox import CallersSession, part_of
 from threadsworker.crypto import Cipher, load_cipher
 from threadsworker.media import Inspected, Spool
 from threadsworker.post import MediaItem, MediaKind
@@ -54,11 +56,19 @@ class Base:
                 self._engine = None
         self._doorbell.close()
 
+    aclose = offloaded(close)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
 
     def check_spool(self) -> None:
         """Write to the spool and read it back; raises what goes wrong."""
@@ -68,6 +78,8 @@ class Base:
         self._spool.put(Inspected(item, probe, "check"))
         self._spool.read(sha256)
         self._spool.remove(sha256)
+
+    acheck_spool = offloaded(check_spool)
 
     def _ring(self, job_id: str, *, run: int, index: int | None) -> None:
         """Send the chain; if nobody answers, have `dispatch_due` do it as soon as it can."""
@@ -104,6 +116,10 @@ class Base:
         with reading(self._ready()) as session:
             yield session
 
-    def _write(self, act: Callable[[Session], Answer]) -> Answer:
-        with transaction(self._ready()) as session:
+    def _write(
+        self, act: Callable[[Session], Answer], *, within: CallersSession | None = None
+    ) -> Answer:
+        """What `act` gives, in a transaction of our own, or as a part of the caller's."""
+        engine = self._ready()
+        with transaction(engine) if within is None else part_of(within) as session:
             return act(session)

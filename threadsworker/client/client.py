@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session as AnySession
 from sqlmodel import Session
 
 from threadsworker import report
@@ -27,6 +26,7 @@ from threadsworker.client.account import Account
 from threadsworker.client.accounts import DEFAULT_ACCOUNT
 from threadsworker.client.deleting import delete_thread
 from threadsworker.client.order import Order, key_problems, refuse_another
+from threadsworker.client.outbox import CallersSession, tell_after_commit
 from threadsworker.client.schedules import Schedules
 from threadsworker.client.subscriptions import Subscriptions
 from threadsworker.errors import InvalidPost, Problem
@@ -36,19 +36,20 @@ from threadsworker.store import accounts, decisions, jobs, runs, submission
 from threadsworker.store.database import clock
 from threadsworker.store.tables import JobRow
 
-#: Under this a caller's session keeps the names of accounts with jobs to begin.
-_TO_RING = "threadsworker.accounts"
-
 
 class Client(Schedules, Subscriptions):
     """
     Enqueues posts and manages jobs, schedules and accounts. Safe to share between threads.
+
+    Each call comes once more for coroutines, with an ``a`` before its name: see
+    `threadsworker.client.offloading`.
 
     `settings` default to the environment's, see `threadsworker.settings`.
     """
 
     def enqueue(
         self,
+        /,
         post: Post | str = "",
         *,
         media: Any = (),
@@ -56,7 +57,7 @@ class Client(Schedules, Subscriptions):
         key: str | None = None,
         at: datetime | timedelta | str | None = None,
         timezone: str | None = None,
-        session: AnySession | None = None,
+        session: CallersSession | None = None,
         **options: Any,
     ) -> report.Job:
         """
@@ -74,8 +75,8 @@ class Client(Schedules, Subscriptions):
         at, timezone:
             When to publish, see `threadsworker.when.resolve`; None: now.
         session:
-            A SQLAlchemy session on threadsworker's database: the job exists if and only if
-            its owner commits.
+            A SQLAlchemy session on threadsworker's database, or a `scoped_session`: the job
+            exists if and only if its owner commits.
 
         Raises
         ------
@@ -89,7 +90,13 @@ class Client(Schedules, Subscriptions):
         post = as_post(post, media, options)
         problems = key_problems(key)
         terms = self._terms(post, at=at, timezone=timezone, problems=problems)
-        inspected, planned = self._checked(post, account=account, also=problems)
+        inspected, planned = self._checked(
+            post,
+            account=account,
+            also=problems,
+            # A caller who has written keeps all others from writing, on SQLite.
+            staging=partial(self._staging_problems, within=session),
+        )
         self._spool_all(inspected)
         order = Order(post, planned, terms, account, key)
         if session is not None:
@@ -103,11 +110,21 @@ class Client(Schedules, Subscriptions):
             self._ring(job.id, run=job.run, index=0)
         return job
 
+    aenqueue = offloaded(enqueue)
+
     def plan(
-        self, post: Post | str = "", *, media: Any = (), account: str | None = None, **options: Any
+        self,
+        /,
+        post: Post | str = "",
+        *,
+        media: Any = (),
+        account: str | None = None,
+        **options: Any,
     ) -> tuple[Segment, ...]:
         """The segments that `enqueue` would publish. Nothing is stored and nothing is sent."""
         return self._checked(as_post(post, media, options), account=account, also=[])[1]
+
+    aplan = offloaded(plan)
 
     def enqueue_all(
         self,
@@ -160,6 +177,8 @@ class Client(Schedules, Subscriptions):
             also=also,
         )
 
+    aenqueue_all = offloaded(enqueue_all)
+
     def reschedule(
         self, job_id: str, *, at: datetime | timedelta | str | None, timezone: str | None = None
     ) -> report.Job:
@@ -183,8 +202,10 @@ class Client(Schedules, Subscriptions):
         )
         return self.get(job_id)
 
+    areschedule = offloaded(reschedule)
+
     def edit(
-        self, job_id: str, post: Post | str = "", *, media: Any = (), **options: Any
+        self, /, job_id: str, post: Post | str = "", *, media: Any = (), **options: Any
     ) -> report.Job:
         """
         Replace the whole post, as a new revision; its account and its time stay.
@@ -267,21 +288,16 @@ class Client(Schedules, Subscriptions):
         refuse_another(found, order)
         return submission.describe(session, found)
 
-    def _submit_within(self, outer: AnySession, order: Order) -> report.Job:
-        self._ready()
-        with Session(outer.connection(), join_transaction_mode="create_savepoint") as session:
-            job, rings = self._submit(session, order, at_once=False)
-            session.commit()
+    def _submit_within(self, outer: CallersSession, order: Order) -> report.Job:
+        job, rings = self._write(
+            lambda session: self._submit(session, order, at_once=False), within=outer
+        )
         if rings:
-            waiting: set[str] = outer.info.setdefault(_TO_RING, set())
-            if not waiting:
-                event.listen(outer, "after_commit", self._begin_waiting, once=True)
-            waiting.add(job.account)
+            tell_after_commit(outer, job.account, tell=self._begin_waiting)
         return job
 
-    def _begin_waiting(self, outer: AnySession) -> None:
-        """What its owner has just committed is begun, as far as the accounts have room."""
-        names: set[str] = outer.info.pop(_TO_RING, set())
+    def _begin_waiting(self, names: set[str]) -> None:
+        """What is due for these accounts is begun, as far as they have room."""
 
         def begin(session: Session) -> list[runs.Start]:
             return [

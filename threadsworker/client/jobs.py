@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from functools import partial
 from getpass import getuser
@@ -13,6 +14,8 @@ from sqlmodel import Session
 
 from threadsworker import report
 from threadsworker.client.accounts import Accounts
+from threadsworker.client.looking import Looking
+from threadsworker.client.offloading import offloaded
 from threadsworker.errors import NotPossible
 from threadsworker.job import RESTING, JobState
 from threadsworker.store import (
@@ -27,9 +30,6 @@ from threadsworker.store import (
 )
 from threadsworker.store.database import clock
 
-#: Seconds between two looks at a job that is waited for.
-LOOK_EVERY = 0.2
-
 
 class Jobs(Accounts):
     """Looking at jobs, and deciding about them."""
@@ -38,6 +38,8 @@ class Jobs(Accounts):
         """All that is known of the job; NotFound if there is none of that id."""
         with self._reading() as session:
             return submission.describe(session, jobs.find(session, job_id))
+
+    aget = offloaded(get)
 
     def jobs(
         self,
@@ -57,6 +59,8 @@ class Jobs(Accounts):
             )
             return [submission.summary(row, name) for row, name in found]
 
+    ajobs = offloaded(jobs)
+
     def watch(self, job_id: str, *, timeout: float | None = None) -> Iterator[report.Job]:
         """
         The job again and again as it changes, until it rests (see `wait`).
@@ -66,19 +70,27 @@ class Jobs(Accounts):
         NotFound, TimeoutError:
             There is no such job; it does not rest after `timeout` seconds.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        pause = threading.Event()
-        before = None
+        looking, pause = Looking(timeout), threading.Event()
         while True:
             job = self.get(job_id)
-            if job != before:
+            if looking.is_new(job):
                 yield job
-                before = job
-            if job.state in RESTING:
+            if looking.is_over(job):
                 return
-            if deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError(f"job {job_id} is still {job.state} after {timeout} seconds")
-            pause.wait(LOOK_EVERY)
+            pause.wait(looking.pause())
+
+    async def awatch(
+        self, job_id: str, *, timeout: float | None = None
+    ) -> AsyncGenerator[report.Job]:
+        """`watch`, for ``async for``. Each look takes a thread; between two of them none waits."""
+        looking = Looking(timeout)
+        while True:
+            job = await self.aget(job_id)
+            if looking.is_new(job):
+                yield job
+            if looking.is_over(job):
+                return
+            await asyncio.sleep(looking.pause())
 
     def wait(self, job_id: str, *, timeout: float | None = None) -> report.Job:
         """
@@ -91,6 +103,11 @@ class Jobs(Accounts):
         """
         *_, last = self.watch(job_id, timeout=timeout)
         return last
+
+    async def await_end(self, job_id: str, *, timeout: float | None = None) -> report.Job:
+        """`wait`, to be awaited (Python keeps ``await`` to itself). It looks as `awatch` does."""
+        async with aclosing(self.awatch(job_id, timeout=timeout)) as looks:
+            return [job async for job in looks][-1]
 
     def retry(self, job_id: str) -> report.Job:
         """
@@ -124,6 +141,8 @@ class Jobs(Accounts):
 
         return self._restarted(self._write(restart))
 
+    aretry = offloaded(retry)
+
     def retry_failed(
         self, *, since: datetime | timedelta | None = None, account: str | None = None
     ) -> list[report.Job]:
@@ -153,6 +172,8 @@ class Jobs(Accounts):
             for job_id in wanted
             if (start := self._write(partial(self._restart_failed, job_id=job_id))) is not None
         ]
+
+    aretry_failed = offloaded(retry_failed)
 
     def _restart_failed(self, session: Session, *, job_id: str) -> runs.Start | None:
         if removal.begun(session, job_id):
@@ -212,6 +233,8 @@ class Jobs(Accounts):
         )
         return self._restarted(start)
 
+    aresolve = offloaded(resolve)
+
     def cancel(self, job_id: str) -> report.Job:
         """
         Stop the job before its next side effect. What is live stays live.
@@ -229,6 +252,8 @@ class Jobs(Accounts):
 
         self._write(stop)
         return self._ended(job_id)
+
+    acancel = offloaded(cancel)
 
     def _restarted(self, start: runs.Start) -> report.Job:
         self._ring(start.job_id, run=start.run, index=start.index)

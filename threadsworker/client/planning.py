@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from threadsworker.client.jobs import Jobs
+from threadsworker.client.outbox import CallersSession
 from threadsworker.errors import InvalidPost, Problem
 from threadsworker.media import Inspected, inspect
 from threadsworker.plan import plan
@@ -64,8 +65,10 @@ class Planning(Jobs):
             wait_on_quota=post.wait_on_rate_limit,
         )
 
-    def _staging_problems(self, account: str) -> list[Problem]:
-        row = self._write(lambda session: self._account(session, account))
+    def _staging_problems(
+        self, account: str, *, within: CallersSession | None = None
+    ) -> list[Problem]:
+        row = self._write(lambda session: self._account(session, account), within=within)
         if row.github_repo is not None and row.github_token is not None:
             return []
         return [

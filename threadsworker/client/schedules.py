@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from threadsworker import report
 from threadsworker.client.accounts import DEFAULT_ACCOUNT
+from threadsworker.client.offloading import offloaded
 from threadsworker.client.planning import Planning
 from threadsworker.errors import InvalidPost, Problem
 from threadsworker.media import Inspected
@@ -41,6 +42,7 @@ class Schedules(Planning):
 
     def schedule(
         self,
+        /,
         name: str,
         post: Post | str | Sequence[Post | str],
         *,
@@ -136,17 +138,23 @@ class Schedules(Planning):
 
         return self._write(add)
 
+    aschedule = offloaded(schedule)
+
     def schedules(self) -> list[report.Schedule]:
         """Every schedule, by name."""
         with self._reading() as session:
             now = clock(session)
             return [schedules.describe(session, row, now=now) for row in schedules.all_of(session)]
 
+    aschedules = offloaded(schedules)
+
     def get_schedule(self, name: str) -> report.Schedule:
         """The schedule of that name; NotFound if there is none."""
         with self._reading() as session:
             found = schedules.find(session, name)
             return schedules.describe(session, found, now=clock(session))
+
+    aget_schedule = offloaded(get_schedule)
 
     def pause_schedule(self, name: str) -> report.Schedule:
         """
@@ -163,6 +171,8 @@ class Schedules(Planning):
         self._write(lambda session: schedules.pause(session, name, now=clock(session)))
         return self.get_schedule(name)
 
+    apause_schedule = offloaded(pause_schedule)
+
     def resume_schedule(self, name: str) -> report.Schedule:
         """
         End a pause. The occurrences of the pause are passed over, whatever `late` says.
@@ -175,6 +185,8 @@ class Schedules(Planning):
         self._write(lambda session: schedules.resume(session, name, now=clock(session)))
         return self.get_schedule(name)
 
+    aresume_schedule = offloaded(resume_schedule)
+
     def unschedule(self, name: str) -> int:
         """
         Remove a schedule; how many jobs for occurrences still to come were cancelled.
@@ -185,6 +197,8 @@ class Schedules(Planning):
             There is none of that name.
         """
         return self._write(lambda session: schedules.remove(session, name, now=clock(session)))
+
+    aunschedule = offloaded(unschedule)
 
     def _recurrence(
         self,

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 from sqlalchemy import exists, func, or_
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select, update
 
 from threadsworker import report
@@ -62,9 +63,7 @@ def put(
     """
     row = session.exec(select(AccountRow).where(AccountRow.name == name)).first()
     if row is None:
-        row = AccountRow(
-            id=secrets.token_hex(8), name=name, user_id=user_id, access_token="", created_at=now
-        )
+        row = _added(session, name, user_id=user_id, now=now)
     else:
         row.token_version += 1
     row.user_id = user_id
@@ -90,6 +89,19 @@ def put(
     session.add(row)
     session.flush()
     standing.wake(session, row.id, WaitReason.NEEDS_RECONNECT, now=now)
+    return row
+
+
+def _added(session: Session, name: str, *, user_id: str, now: datetime) -> AccountRow:
+    """A new account; or the one of that name that somebody else has added at the same moment."""
+    row = AccountRow(
+        id=secrets.token_hex(8), name=name, user_id=user_id, access_token="", created_at=now
+    )
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return session.exec(select(AccountRow).where(AccountRow.name == name)).one()
     return row
 
 

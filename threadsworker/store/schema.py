@@ -33,7 +33,8 @@ def upgrade(engine: Engine) -> None:
 
 def versions(engine: Engine) -> tuple[str | None, str | None]:
     """The database's version, and the one that this code wants."""
-    with engine.connect() as connection:
+    # Whoever writes meanwhile does not matter: to a reader SQLite says at once what is there.
+    with engine.execution_options(reading=True).connect() as connection:
         present = MigrationContext.configure(connection).get_current_revision()
     return present, ScriptDirectory.from_config(_config()).get_current_head()
 
