@@ -84,11 +84,12 @@ def test_a_worker_that_could_not_acknowledge_listens_again(
             os.kill(child, signal.SIGSTOP)
             interrupted = installed.json("post", "interrupted")["id"]
             with redis.client() as client:
-                eventually(lambda: client.hlen("unacked") == 1)
+                eventually(lambda: client.hlen("unacked") == 1, timeout=60)
             redis.kill()
             os.kill(child, signal.SIGCONT)
             # Then the worker minds
-            eventually(lambda: "Connection to broker lost" in installed.logs())
+            log = tmp_path / "0-worker.log"
+            eventually(lambda: "Connection to broker lost" in log.read_text(), timeout=60)
             # and takes what is sent when Redis is back
             redis.start()
             installed.publish("afterwards", timeout=60)
