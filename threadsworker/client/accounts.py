@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from threadsworker import report
 from threadsworker.client.base import Base
+from threadsworker.client.offloading import offloaded
 from threadsworker.errors import AnswerLost, NotPossible
 from threadsworker.http import Http
 from threadsworker.renewal import Renewal
@@ -88,6 +89,8 @@ class Accounts(Base):
 
         return self._write(put)
 
+    aadd_account = offloaded(add_account)
+
     def connect_account(
         self,
         granted: Granted,
@@ -138,6 +141,8 @@ class Accounts(Base):
         )
         # What its owner really allowed. If Meta does not say so now, it is asked again.
         return added if self._renewal().check(name) else self.account(name)
+
+    aconnect_account = offloaded(connect_account)
 
     def accounts(self) -> list[report.Account]:
         """Every account, by name."""
@@ -202,6 +207,8 @@ class Accounts(Base):
         if error is not None:
             raise error
         return self.account(name)
+
+    acheck_account = offloaded(check_account)
 
     def _renewal(self) -> Renewal:
         http = Http(read_timeout=self.settings.http_timeout.total_seconds())
@@ -308,6 +315,8 @@ class Accounts(Base):
         except IntegrityError:
             # Another process has just added it.
             self._write(follow)
+
+    afollow_account = offloaded(follow_account)
 
     def _follow(
         self,

@@ -25,6 +25,7 @@ from threadsworker.client import bulk
 from threadsworker.client.account import Account
 from threadsworker.client.accounts import DEFAULT_ACCOUNT
 from threadsworker.client.deleting import delete_thread
+from threadsworker.client.offloading import offloaded
 from threadsworker.client.order import Order, key_problems, refuse_another
 from threadsworker.client.outbox import CallersSession, tell_after_commit
 from threadsworker.client.schedules import Schedules
@@ -237,6 +238,8 @@ class Client(Schedules, Subscriptions):
             self._write(replace)
         return self.get(job_id)
 
+    aedit = offloaded(edit)
+
     def delete(self, job_id: str) -> report.Job:
         """
         Delete the thread that the job published from Threads, its last segment first.
@@ -257,10 +260,14 @@ class Client(Schedules, Subscriptions):
         delete_thread(self, job_id)
         return self.get(job_id)
 
+    adelete = offloaded(delete)
+
     def acting_as(self, name: str = DEFAULT_ACCOUNT) -> Account:
         """What can be read and changed on Threads for the account; NotFound if there is none."""
         self.account(name)
         return Account(self, name)
+
+    aacting_as = offloaded(acting_as)
 
     def _submit(
         self, session: Session, order: Order, *, at_once: bool = True

@@ -17,7 +17,7 @@ from threadsworker.client.accounts import Accounts
 from threadsworker.client.looking import Looking
 from threadsworker.client.offloading import offloaded
 from threadsworker.errors import NotPossible
-from threadsworker.job import RESTING, JobState
+from threadsworker.job import JobState
 from threadsworker.store import (
     accounts,
     decisions,

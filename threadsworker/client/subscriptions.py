@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from threadsworker import outbound, report
 from threadsworker.client.accounts import Accounts
+from threadsworker.client.offloading import offloaded
 from threadsworker.errors import InvalidPost, NotPossible, Problem
 from threadsworker.log import redact
 from threadsworker.notice import (
@@ -104,6 +105,8 @@ class Subscriptions(Accounts):
             # Somebody has subscribed the same target at the same moment.
             return self._write(put)
 
+    asubscribe = offloaded(subscribe)
+
     def _url_problems(self, url: str) -> list[Problem]:
         allow = self.settings.private_urls_allowed
         problems = list(outbound.problems(url, allow_loopback=allow))
@@ -121,9 +124,13 @@ class Subscriptions(Accounts):
         with self._reading() as session:
             return [subscriptions.describe(session, row) for row in subscriptions.all_of(session)]
 
+    asubscriptions = offloaded(subscriptions)
+
     def unsubscribe(self, subscription_id: str) -> None:
         """Remove a subscription and its deliveries; NotFound if there is none of that id."""
         self._write(lambda session: subscriptions.remove(session, subscription_id))
+
+    aunsubscribe = offloaded(unsubscribe)
 
     def pause_subscription(self, subscription_id: str) -> report.Subscription:
         """
@@ -147,6 +154,8 @@ class Subscriptions(Accounts):
 
         return self._write(pause)
 
+    apause_subscription = offloaded(pause_subscription)
+
     def resume_subscription(self, subscription_id: str) -> report.Subscription:
         """
         Tell again. What happened during the pause is not made up for.
@@ -168,6 +177,8 @@ class Subscriptions(Accounts):
 
         return self._write(resume)
 
+    aresume_subscription = offloaded(resume_subscription)
+
     def deliveries(
         self,
         *,
@@ -183,6 +194,8 @@ class Subscriptions(Accounts):
                 state=None if state is None else DeliveryState(state),
                 limit=limit,
             )
+
+    adeliveries = offloaded(deliveries)
 
     def replay(self, delivery_id: str) -> report.Delivery:
         """
@@ -203,25 +216,37 @@ class Subscriptions(Accounts):
 
         return self._write(again)
 
+    areplay = offloaded(replay)
+
     def on_published(self, target: Target, *, account: str | None = None) -> report.Subscription:
         """Call `target` when a job is published. Like all of these: see `subscribe`."""
         return self.subscribe(target, events=NoticeEvent.JOB_PUBLISHED, account=account)
+
+    aon_published = offloaded(on_published)
 
     def on_failed(self, target: Target, *, account: str | None = None) -> report.Subscription:
         """Call `target` when a job has failed."""
         return self.subscribe(target, events=NoticeEvent.JOB_FAILED, account=account)
 
+    aon_failed = offloaded(on_failed)
+
     def on_needs_review(self, target: Target, *, account: str | None = None) -> report.Subscription:
         """Call `target` when a job needs a person."""
         return self.subscribe(target, events=NoticeEvent.JOB_NEEDS_REVIEW, account=account)
+
+    aon_needs_review = offloaded(on_needs_review)
 
     def on_missed(self, target: Target, *, account: str | None = None) -> report.Subscription:
         """Call `target` when a job was too late by policy."""
         return self.subscribe(target, events=NoticeEvent.JOB_MISSED, account=account)
 
+    aon_missed = offloaded(on_missed)
+
     def on_cancelled(self, target: Target, *, account: str | None = None) -> report.Subscription:
         """Call `target` when somebody has stopped a job."""
         return self.subscribe(target, events=NoticeEvent.JOB_CANCELLED, account=account)
+
+    aon_cancelled = offloaded(on_cancelled)
 
     def on_segment_published(
         self, target: Target, *, account: str | None = None
@@ -229,11 +254,15 @@ class Subscriptions(Accounts):
         """Call `target` when one post of a thread is live."""
         return self.subscribe(target, events=NoticeEvent.SEGMENT_PUBLISHED, account=account)
 
+    aon_segment_published = offloaded(on_segment_published)
+
     def on_token_expiring(
         self, target: Target, *, account: str | None = None
     ) -> report.Subscription:
         """Call `target` when a token is about to end."""
         return self.subscribe(target, events=NoticeEvent.TOKEN_EXPIRING, account=account)
+
+    aon_token_expiring = offloaded(on_token_expiring)
 
     def on_needs_reconnect(
         self, target: Target, *, account: str | None = None
@@ -241,13 +270,19 @@ class Subscriptions(Accounts):
         """Call `target` when an account has to be connected again."""
         return self.subscribe(target, events=NoticeEvent.ACCOUNT_NEEDS_RECONNECT, account=account)
 
+    aon_needs_reconnect = offloaded(on_needs_reconnect)
+
     def on_reply(self, target: Target, *, account: str | None = None) -> report.Subscription:
         """Call `target` when Meta tells of a reply, see `threadsworker.webhooks`."""
         return self.subscribe(target, events=NoticeEvent.REPLY_RECEIVED, account=account)
 
+    aon_reply = offloaded(on_reply)
+
     def on_mention(self, target: Target, *, account: str | None = None) -> report.Subscription:
         """Call `target` when Meta tells of a mention, see `threadsworker.webhooks`."""
         return self.subscribe(target, events=NoticeEvent.MENTION_RECEIVED, account=account)
+
+    aon_mention = offloaded(on_mention)
 
 
 def _secret_problems(secret: SecretStr | None, kind: TargetKind) -> Iterable[Problem]:
