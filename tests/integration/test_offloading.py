@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
+from tests.profiles import ASTRO, ASTRO_TOKEN, profiles, publish
 from tests.services import RedisServer, eventually
-from threadsworker import Client, InvalidPost, NotFound
+from threadsworker import Client, InvalidPost, InvalidRequest, NotFound
 from threadsworker.report import Job
 from threadsworker.settings import Settings, load_settings
 from threadsworker.store import accounts
@@ -272,3 +274,25 @@ def test_the_end_of_the_loop_waits_for_what_is_in_a_thread(slow: Slow) -> None:
 
     asyncio.run(leave())
     assert len(slow.jobs()) == 1
+
+
+def test_listings_are_walked_page_by_page(tmp_path: Path) -> None:
+    with profiles(page_cap=2) as world:
+        posts = [publish(world.astro, f"post {number}") for number in range(5)]
+        settings = load_settings(home=tmp_path, threads_api_url=world.sandbox.threads_api_url)
+        with Client(settings) as client:
+            client.add_account("astro", user_id=ASTRO.user_id, access_token=ASTRO_TOKEN)
+
+        async def walk() -> tuple[list[str], int]:
+            async with Client(settings) as client:
+                astro = await client.aacting_as("astro")
+                found = [post.id async for post in astro.aposts()]
+                before = len(world.sandbox.ledger)
+                async with aclosing(astro.aposts()) as some:
+                    assert (await anext(some)).id == found[0]
+                    asked = len(world.sandbox.ledger) - before
+                with pytest.raises(InvalidRequest):
+                    await anext(astro.asearch(""))
+                return found, asked
+
+        assert asyncio.run(walk()) == (posts[::-1], 1)

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
-from threadsworker import Client, NotFound
+from threadsworker import Account, Client, NotFound
 from threadsworker.client.looking import Looking
 from threadsworker.report import Job
 from threadsworker.settings import load_settings
 
 #: Classes whose calls do I/O.
-CLASSES: list[type] = [Client]
+CLASSES: list[type] = [Client, Account]
 #: ``await`` is Python's own.
 SPECIAL = {"wait": "await_end"}
 #: They wait between reads: coroutines of their own, not calls in a thread.

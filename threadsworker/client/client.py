@@ -22,8 +22,8 @@ from sqlmodel import Session
 
 from threadsworker import report
 from threadsworker.client import bulk
-from threadsworker.client.account import Account
 from threadsworker.client.accounts import DEFAULT_ACCOUNT
+from threadsworker.client.awaited import Account
 from threadsworker.client.deleting import delete_thread
 from threadsworker.client.offloading import offloaded
 from threadsworker.client.order import Order, key_problems, refuse_another

@@ -14,7 +14,7 @@ is one implementation, and no async driver is needed. What follows from that:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from functools import wraps
 from inspect import getdoc
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -22,6 +22,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 Owner = TypeVar("Owner")
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
+
+#: What no listing lists.
+_END: Any = object()
 
 
 def offloaded(
@@ -47,6 +50,24 @@ def offloaded(
 
     _describe(offload, call, "in a thread, to be awaited")
     return offload
+
+
+def offloaded_walk(
+    call: Callable[Concatenate[Owner, Given], Iterator[Answer]],
+) -> Callable[Concatenate[Owner, Given], AsyncGenerator[Answer]]:
+    """The same of a method that lists, for ``async for``: each step is taken in a thread."""
+    sync = call.__name__
+
+    @wraps(call)
+    async def walk(
+        self: Owner, /, *args: Given.args, **kwargs: Given.kwargs
+    ) -> AsyncGenerator[Answer]:
+        found = await asyncio.to_thread(getattr(self, sync), *args, **kwargs)
+        while (one := await asyncio.to_thread(next, found, _END)) is not _END:
+            yield one
+
+    _describe(walk, call, "for ``async for``, each step in a thread")
+    return walk
 
 
 def _describe(offload: Callable[..., Any], call: Callable[..., Any], how: str) -> None:
