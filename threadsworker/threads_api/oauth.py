@@ -277,7 +277,7 @@ class OAuth:
             long = self.long_lived_token(short)
             profile = ThreadsApi(
                 base_url=self._base_url, token=long.access_token, http=self._http
-            ).me()
+            ).me(fields=("id", "username", "name"))
         except ThreadsWorkerError as error:
             return Granted(short, long, trouble=error)
         return Granted(short, long, profile)

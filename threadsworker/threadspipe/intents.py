@@ -1,16 +1,9 @@
-"""
-Links that open Threads with a post, or a profile to follow, filled in.
-
-Source: https://developers.facebook.com/documentation/threads/threads-web-intents (2026-04-21).
-"""
+"""Links that open Threads with a post, or a profile to follow, filled in."""
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlencode
-
+from threadsworker import intents
 from threadsworker.threadspipe.base import Base
-
-_INTENT = "https://www.threads.com/intent"
 
 
 class Intents(Base):
@@ -18,7 +11,7 @@ class Intents(Base):
 
     def get_post_intent(self, text: str | None = None, link: str | None = None) -> str:
         """A link that opens Threads with this text and this link in a new post."""
-        return _intent("post", text=text, url=link)
+        return intents.post_intent(text, link)
 
     def get_follow_intent(self, username: str | None = None) -> str:
         """
@@ -29,9 +22,5 @@ class Intents(Base):
         ApiError, NoAnswer, NotPossible:
             The account's own name could not be read.
         """
-        return _intent("follow", username=username or self._api().me().username)
-
-
-def _intent(what: str, **given: str | None) -> str:
-    filled = {name: value for name, value in given.items() if value is not None}
-    return f"{_INTENT}/{what}?{urlencode(filled, quote_via=quote, safe='')}"
+        name = username or self._api().me(fields=("id", "username")).username
+        return intents.follow_intent(name or "")
