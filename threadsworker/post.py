@@ -10,6 +10,7 @@ https://developers.facebook.com/documentation/threads/<page>.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -68,6 +69,8 @@ TOKEN_REFRESHABLE_AFTER_HOURS = 24
 STAGED_BYTES_LIMIT = 35 * 1024 * 1024
 
 
+#: The comma between two links in one string.
+_NEXT_LINK = re.compile(r",\s*(?=https?://)", re.IGNORECASE)
 #: Seconds that two segments may be apart at most: a container lives 24 hours.
 LONGEST_PACE = 12 * 3600.0
 
@@ -169,10 +172,17 @@ class TextAttachment(_Frozen):
     styling: tuple[Styling, ...] = ()
 
 
-def _one_or_many(value: Any) -> Any:
-    """``"US,CA"`` and ``["US", "CA"]`` mean the same, as do one link and a list of one."""
+def _countries(value: Any) -> Any:
+    """``"US,CA"`` and ``["US", "CA"]`` mean the same."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _links(value: Any) -> Any:
+    """One link and a list of one mean the same; a comma may belong to a URL."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in _NEXT_LINK.split(value) if part.strip())
     return value
 
 
@@ -231,7 +241,7 @@ class Post(_Frozen):
     topic: str | None = None
 
     #: Link attachments, one per text-only segment.
-    links: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
+    links: Annotated[tuple[str, ...], BeforeValidator(_links)] = ()
     #: Publish as a thread if need be. False: refuse what does not fit into one post.
     chain: bool = True
     #: End a segment that goes on, and begin the one that does, with "…".
@@ -249,7 +259,7 @@ class Post(_Frozen):
     #: Replies stay hidden until approved, on every segment.
     reply_approvals: bool = False
     #: ISO 3166-1 alpha-2 codes; the account needs Meta's geo-gating.
-    countries: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
+    countries: Annotated[tuple[str, ...], BeforeValidator(_countries)] = ()
 
     #: On the first segment:
     #: A list of its options does, as do a GIF's id and the attachment's text.

@@ -126,7 +126,9 @@ NAMED: list[tuple[str, dict[str, Any], str]] = [
     ("threads.reply_to.invalid", {"reply_to": "abc"}, "abc"),
     ("threads.quote.invalid", {"quote": "abc"}, "abc"),
     ("threads.link.invalid", {"links": "nowhere"}, "nowhere"),
+    ("threads.link.invalid", {"links": ["https://[a"]}, "https://[a"),
     ("threads.text_attachment.link", {"text_attachment": attached(link="nowhere")}, "nowhere"),
+    ("threads.text_attachment.link", {"text_attachment": attached(link="https://[")}, "https://["),
     (
         "threads.text_attachment.style",
         {"text_attachment": attached(styling=(style(0, 1, "blinking"),))},
@@ -142,6 +144,18 @@ NAMED: list[tuple[str, dict[str, Any], str]] = [
 def test_what_is_wrong_is_quoted(rule: str, post: dict[str, Any], given: str) -> None:
     (found,) = [one for one in problems(post) if one.rule == rule]
     assert given in found.message
+
+
+@pytest.mark.parametrize(
+    ("given", "links"),
+    [
+        ("https://e.com/@1.5,2.5", ("https://e.com/@1.5,2.5",)),
+        ("https://e.com/a, HTTP://e.com/b,c", ("https://e.com/a", "HTTP://e.com/b,c")),
+        ("", ()),
+    ],
+)
+def test_a_comma_may_belong_to_a_link(given: str, links: tuple[str, ...]) -> None:
+    assert Post(text="x", links=given).links == links  # type: ignore[arg-type]
 
 
 def segments(text: str, media: int = 0, **options: Any) -> tuple[Segment, ...]:

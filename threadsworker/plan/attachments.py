@@ -33,7 +33,11 @@ def check_attachments(post: Post) -> Iterator[Problem]:
 
 def is_link(link: str) -> bool:
     """Whether it is a URL that the public can open."""
-    parts = urlsplit(link)
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        # A bracket that belongs to no address: "http://[".
+        return False
     spaced = any(character.isspace() for character in link)
     return parts.scheme in ("http", "https") and bool(parts.netloc) and not spaced
 

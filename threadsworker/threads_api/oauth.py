@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode
 
 from pydantic import SecretStr
 
@@ -167,7 +167,8 @@ def code_from_redirect(given: str, state: str | None = None) -> str:
         raise _refused(text)
     if not _ANSWER.search(text):
         return _code(text.partition("#")[0])
-    query = urlsplit(text).query if "?" in text else text.partition("#")[0]
+    before = text.partition("#")[0]
+    query = before.partition("?")[2] if "?" in before else before
     answer = {name: values[0] for name, values in parse_qs(query).items()}
     if state is not None and "state" in answer and not _same(answer["state"], state):
         raise _another()
