@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import webbrowser
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -174,6 +175,29 @@ def test_insights_of_an_account(api: ThreadsPipe, sandbox: Sandbox) -> None:
     assert asked(sandbox)["path"] == "/v1.0/17841400000000001/threads_insights"
     unknown = api.get_user_insights(follower_demographic_breakdown="shoe size")
     assert unknown["error"]["code"] == "threads.breakdown.unknown"
+
+
+@pytest.mark.parametrize(
+    ("since", "seconds"),
+    [
+        ("2024-07-01", "1719792000"),
+        ("2024-07-01T02:00:00+02:00", "1719792000"),
+        ("1719792000", "1719792000"),
+        (1719792000, "1719792000"),
+        (date(2024, 7, 1), "1719792000"),
+        (datetime(2024, 7, 1, tzinfo=UTC), "1719792000"),
+    ],
+)
+def test_insights_are_asked_for_by_seconds(
+    api: ThreadsPipe, sandbox: Sandbox, since: Any, seconds: str
+) -> None:
+    assert "error" not in api.get_user_insights(since_date=since, metrics="views")
+    assert asked(sandbox)["since"] == seconds
+
+
+def test_a_date_that_cannot_be_read_is_refused_by_meta(api: ThreadsPipe) -> None:
+    refused = api.get_user_insights(since_date="the other day", metrics="views")
+    assert refused["error"]["code"] == 100
 
 
 def test_without_a_hundred_followers_all_is_all_but_those(

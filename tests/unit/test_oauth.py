@@ -119,6 +119,7 @@ def test_the_answer_to_another_question_is_refused() -> None:
         ("https://example.com/", "auth.no_code", "there is no authorization code"),
         ("https://example.com/?code=", "auth.no_code", "there is no authorization code"),
         ("two words", "auth.no_code", "there is no authorization code"),
+        ("https://[?code=", "auth.no_code", "there is no authorization code"),
     ],
 )
 def test_what_holds_no_code_says_why(pasted: str, code: str, words: str) -> None:

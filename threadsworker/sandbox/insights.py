@@ -81,6 +81,10 @@ class Insights:
         """GET /{user}/threads_insights."""
         now = self._world.now()
         metrics = _metrics(request, USER_METRICS)
+        for name in ("since", "until"):
+            # Listings take dates too; here only seconds are documented.
+            if not request.query.get(name, "0").isdecimal():
+                raise invalid_parameter(f"Param {name} must be a Unix timestamp.")
         since, until = period_of(request, first=FIRST_FIGURE, now=now)
         if since is not None or until is not None:
             for name in _TIMELESS:

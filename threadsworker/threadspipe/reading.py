@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
@@ -154,8 +154,8 @@ class Reading(Base):
         user_id:
             None: of this account.
         since_date, until_date:
-            Not before 13 April 2024; Meta's default is the last day. Figures of followers are
-            those of now.
+            As of `get_posts`, a date being its first second in UTC. Not before 13 April 2024;
+            Meta's default is the last day. Figures of followers are those of now.
         follower_demographic_breakdown:
             One of `threads_follower_demographic_breakdown_list`.
         metrics:
@@ -164,10 +164,11 @@ class Reading(Base):
         wanted = _words(UserMetric, metrics, self.threads_user_insight_metrics)
         by = word_of(Breakdown, follower_demographic_breakdown, where="breakdown")
         path = f"/{'me' if user_id is None else _id(user_id)}/threads_insights"
+        in_time = _window(_seconds(since_date), _seconds(until_date))
         api = self._api()
         data: list[Any] = []
         for names, given in (
-            ([one for one in wanted if one not in TIMELESS], _window(since_date, until_date)),
+            ([one for one in wanted if one not in TIMELESS], in_time),
             ([one for one in wanted if one in TIMELESS and one != _FOLLOWERS], {}),
             ([one for one in wanted if one == _FOLLOWERS], {"breakdown": by.value}),
         ):
@@ -203,6 +204,20 @@ def _window(since: Moment | None, until: Moment | None) -> dict[str, str]:
 
 def _moment(given: Moment) -> str:
     return str(int(given.timestamp())) if isinstance(given, datetime) else str(given)
+
+
+def _seconds(given: Moment | None) -> Moment | None:
+    """For insights Meta takes seconds since 1970, and no dates."""
+    if isinstance(given, str) and not given.isdecimal():
+        try:
+            given = datetime.fromisoformat(given)
+        except ValueError:
+            return given
+    if isinstance(given, datetime):
+        return given if given.tzinfo else given.replace(tzinfo=UTC)
+    if isinstance(given, date):
+        return datetime(given.year, given.month, given.day, tzinfo=UTC)
+    return given
 
 
 def _words(kind: type[Word], given: str | Sequence[str], everything: list[str]) -> tuple[Word, ...]:
