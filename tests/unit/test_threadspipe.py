@@ -57,6 +57,9 @@ METHODS: dict[str, dict[str, Any]] = {
         "persist_quoted_post": False,
     },
     "get_quota_usage": {"for_reply": False},
+    "get_auth_token": {"app_id": ..., "redirect_uri": ..., "scope": "all", "state": None},
+    "get_access_tokens": {"app_id": ..., "app_secret": ..., "auth_code": ..., "redirect_uri": ...},
+    "refresh_token": {"access_token": ..., "env_path": None, "env_variable": None},
     "is_eligible_for_geo_gating": {},
     "get_allowlisted_country_codes": {"limit": None},
     "repost_post": {"post_id": ...},
@@ -113,17 +116,21 @@ def test_the_class_is_found_under_both_names() -> None:
 
 
 def test_the_five_properties() -> None:
-    assert list(ThreadsPipe.__threads_auth_scope__) == [
-        "basic",
-        "publish",
-        "read_replies",
-        "manage_replies",
-        "insights",
+    assert list(ThreadsPipe.__threads_auth_scope__.items()) == [
+        ("basic", "threads_basic"),
+        ("publish", "threads_content_publish"),
+        ("read_replies", "threads_read_replies"),
+        ("manage_replies", "threads_manage_replies"),
+        ("insights", "threads_manage_insights"),
     ]
-    assert {"views", "likes", "replies", "reposts", "quotes"} <= set(
-        ThreadsPipe.threads_post_insight_metrics
-    )
-    assert "follower_demographics" in ThreadsPipe.threads_user_insight_metrics
+    counted = ["views", "likes", "replies", "reposts", "quotes"]
+    # The README leaves the last one out; the class had it.
+    assert ThreadsPipe.threads_post_insight_metrics == [*counted, "shares"]
+    assert ThreadsPipe.threads_user_insight_metrics == [
+        *counted,
+        "followers_count",
+        "follower_demographics",
+    ]
     assert ThreadsPipe.threads_follower_demographic_breakdown_list == [
         "country",
         "city",
@@ -303,9 +310,6 @@ def test_disabling_our_logs_touches_no_others(caplog: pytest.LogCaptureFixture) 
 
 #: What else the README of the older library has.
 ELSEWHERE = [
-    "get_auth_token",
-    "get_access_tokens",
-    "refresh_token",
     "__threads_auth_scope__",
     "threads_post_insight_metrics",
     "threads_user_insight_metrics",
