@@ -197,6 +197,7 @@ def test_ids_may_be_numbers() -> None:
     ("argument", "given", "field", "expected"),
     [
         ("tags", ["one", "#two"], "tags", ("one", "#two")),
+        ("tags", "one #two", "tags", ("one", "#two")),
         ("tags", None, "tags", ()),
         ("who_can_reply", "mentioned_only", "reply_control", "mentioned_only"),
         ("who_can_reply", "", "reply_control", None),

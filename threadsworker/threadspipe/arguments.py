@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 def options_of(
     given: Parameters,
     *,
-    tags: Sequence[str] | None,
+    tags: Sequence[str] | str | None,
     reply_to_id: str | int | None,
     who_can_reply: str | None,
     chained_post: bool,
@@ -36,7 +36,7 @@ def options_of(
     be waited for is asked for, whatever `check_rate_limit_before_post` says.
     """
     return {
-        "tags": tuple(tags or ()),
+        "tags": tuple(tags.split() if isinstance(tags, str) else tags or ()),
         "handle_hashtags": given.handle_hashtags,
         "auto_handle_hashtags": given.auto_handle_hashtags,
         "persist_tags": persist_tags_multipost,
