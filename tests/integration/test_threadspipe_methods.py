@@ -103,13 +103,26 @@ def test_the_profile(api: ThreadsPipe) -> None:
 
 
 def test_replies_are_those_below_a_post_or_all_of_its_thread(
-    api: ThreadsPipe, thread: list[str]
+    api: ThreadsPipe, sandbox: Sandbox, thread: list[str]
 ) -> None:
     root, reply, last = thread
     assert ids(api.get_post_replies(root)) == [reply]
+    assert asked(sandbox)["path"] == f"/v1.0/{root}/replies"
+    assert asked(sandbox)["reverse"] == "false"
     assert ids(api.get_post_replies(root, top_levels=False)) == [reply, last]
     assert ids(api.get_post_replies(root, False, True)) == [last, reply]
-    assert ids(api.get_user_replies(since_date="2024-01-01", limit="5")) == [last, reply]
+    sandbox.advance_clock(60)
+    until = int(sandbox.now()) - 30
+    found = api.get_user_replies(since_date="2024-01-01", until_date=until, limit="5")
+    assert ids(found) == [last, reply]
+    request = asked(sandbox)
+    del request["fields"]
+    assert request == {
+        "path": "/v1.0/me/replies",
+        "since": "2024-01-01",
+        "until": str(until),
+        "limit": "5",
+    }
 
 
 def test_a_reply_is_hidden_and_shown_again(api: ThreadsPipe, thread: list[str]) -> None:
@@ -143,10 +156,11 @@ def test_a_quota_that_cannot_be_read_is_none(
     assert "cannot be read" in caplog.text
 
 
-def test_geo_gating(api: ThreadsPipe) -> None:
+def test_geo_gating(api: ThreadsPipe, sandbox: Sandbox) -> None:
     assert api.is_eligible_for_geo_gating()["is_eligible_for_geo_gating"] is True
     api.pipe("for some", allowed_country_codes=["US"])
     (listed,) = api.get_allowlisted_country_codes(limit=5)["data"]
+    assert (asked(sandbox)["limit"], asked(sandbox)["path"]) == ("5", "/v1.0/me/threads")
     assert listed["allowlisted_country_codes"] == ["US"]
 
 
@@ -191,8 +205,10 @@ def test_insights_of_an_account(api: ThreadsPipe, sandbox: Sandbox) -> None:
 def test_insights_are_asked_for_by_seconds(
     api: ThreadsPipe, sandbox: Sandbox, since: Any, seconds: str
 ) -> None:
-    assert "error" not in api.get_user_insights(since_date=since, metrics="views")
-    assert asked(sandbox)["since"] == seconds
+    until = int(sandbox.now()) - 60
+    found = api.get_user_insights(since_date=since, until_date=until, metrics="views")
+    assert "error" not in found
+    assert (asked(sandbox)["since"], asked(sandbox)["until"]) == (seconds, str(until))
 
 
 def test_a_date_that_cannot_be_read_is_refused_by_meta(api: ThreadsPipe) -> None:

@@ -253,6 +253,28 @@ def test_parameters_change_settings_only_if_they_are_not_the_defaults(tmp_path: 
     assert (changed.home, changed.lease) == (tmp_path, timedelta(seconds=7))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("user_id", "2"),
+        ("handle_hashtags", False),
+        ("auto_handle_hashtags", True),
+        ("gh_api_version", "2030-01-02"),
+        ("gh_repo_name", "uploads"),
+        ("gh_username", "somebody"),
+        ("gh_upload_timeout", 7),
+        ("wait_on_rate_limit", True),
+        ("check_rate_limit_before_post", False),
+        ("threads_api_version", "v2.0"),
+    ],
+)
+def test_update_param_changes_that_parameter_and_no_other(name: str, value: Any) -> None:
+    api = ThreadsPipe(1, TOKEN)
+    before = api._given
+    api.update_param(**{name: value})
+    assert api._given == before.changed({name: value}) != before
+
+
 def test_no_repr_shows_a_token() -> None:
     api = ThreadsPipe(1, TOKEN, gh_bearer_token="ghp_" + "a" * 20)
     assert TOKEN not in repr(api) + repr(vars(api))
