@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.scripts import quick_sandbox
+from tests.unit.test_threadspipe import CONSTRUCTOR
 from threadsworker import ThreadsPipe, threadspipe
 from threadsworker.sandbox import Sandbox
 
@@ -165,25 +166,7 @@ def test_the_class_by_its_module(sandbox: Sandbox) -> None:
 
 
 def test_every_parameter_by_name(sandbox: Sandbox) -> None:
-    everything: dict[str, Any] = {
-        "user_id": USER_ID,
-        "access_token": TOKEN,
-        "disable_logging": False,
-        "wait_before_post_publish": True,
-        "post_publish_wait_time": 35,
-        "wait_before_media_item_publish": True,
-        "media_item_publish_wait_time": 35,
-        "handle_hashtags": True,
-        "auto_handle_hashtags": False,
-        "gh_bearer_token": None,
-        "gh_api_version": "2022-11-28",
-        "gh_repo_name": None,
-        "gh_username": None,
-        "gh_upload_timeout": 60 * 5,
-        "wait_on_rate_limit": False,
-        "check_rate_limit_before_post": True,
-        "threads_api_version": "v1.0",
-    }
+    everything: dict[str, Any] = {**CONSTRUCTOR, "user_id": USER_ID, "access_token": TOKEN}
     api = ThreadsPipe(**everything)
     api.update_param(**everything)
     assert api.pipe("no wait of 35 seconds")["info"] == "success"

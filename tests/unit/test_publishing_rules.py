@@ -155,7 +155,7 @@ def test_what_is_wrong_is_quoted(rule: str, post: dict[str, Any], given: str) ->
     ],
 )
 def test_a_comma_may_belong_to_a_link(given: str, links: tuple[str, ...]) -> None:
-    assert Post(text="x", links=given).links == links  # type: ignore[arg-type]
+    assert Post(text="x", links=given).links == links
 
 
 def segments(text: str, media: int = 0, **options: Any) -> tuple[Segment, ...]:

@@ -84,7 +84,7 @@ class Accounts(Base):
             )
             if name == DEFAULT_ACCOUNT and self._environment_account():
                 # Who does this knows what stands there, and wants this instead.
-                accounts.followed(session, name, _digest(**self._said_by_environment()))
+                accounts.followed(session, name, _digest(self._said_by_environment()))
             return accounts.describe(row)
 
         return self._write(put)
@@ -271,7 +271,7 @@ class Accounts(Base):
         return self.settings.user_id is not None and self.settings.access_token is not None
 
     def _adopt_environment(self, session: Session) -> None:
-        self._follow(session, DEFAULT_ACCOUNT, **self._said_by_environment())
+        self._follow(session, DEFAULT_ACCOUNT, self._said_by_environment())
 
     def _said_by_environment(self) -> _Said:
         given = self.settings
@@ -300,15 +300,15 @@ class Accounts(Base):
         older one that the program still has. `add_account` always replaces.
         """
 
+        said = _Said(
+            user_id=user_id,
+            access_token=access_token,
+            github_repo=github_repo,
+            github_token=github_token,
+        )
+
         def follow(session: Session) -> None:
-            self._follow(
-                session,
-                name,
-                user_id=user_id,
-                access_token=access_token,
-                github_repo=github_repo,
-                github_token=github_token,
-            )
+            self._follow(session, name, said)
 
         try:
             self._write(follow)
@@ -318,53 +318,21 @@ class Accounts(Base):
 
     afollow_account = offloaded(follow_account)
 
-    def _follow(
-        self,
-        session: Session,
-        name: str,
-        *,
-        user_id: str,
-        access_token: SecretStr,
-        github_repo: str | None,
-        github_token: SecretStr | None,
-    ) -> None:
-        said = _digest(user_id, access_token, github_repo, github_token)
-        if accounts.has_followed(session, name, said):
+    def _follow(self, session: Session, name: str, said: _Said) -> None:
+        digest = _digest(said)
+        if accounts.has_followed(session, name, digest):
             return
-        if not accounts.matches(
-            session,
-            name,
-            user_id=user_id,
-            access_token=access_token,
-            github_repo=github_repo,
-            github_token=github_token,
-            cipher=self._cipher,
-            now=clock(session),
-        ):
-            accounts.put(
-                session,
-                name,
-                user_id=user_id,
-                access_token=access_token,
-                github_repo=github_repo,
-                github_token=github_token,
-                token_expires_at=None,
-                cipher=self._cipher,
-                now=clock(session),
-            )
-        accounts.followed(session, name, said)
+        now = clock(session)
+        if not accounts.matches(session, name, **said, cipher=self._cipher, now=now):
+            accounts.put(session, name, **said, token_expires_at=None, cipher=self._cipher, now=now)
+        accounts.followed(session, name, digest)
 
 
-def _digest(
-    user_id: str,
-    access_token: SecretStr,
-    github_repo: str | None,
-    github_token: SecretStr | None,
-) -> str:
+def _digest(said: _Said) -> str:
     """Tells whether the same is said of the account as before."""
-    secrets = (access_token, github_token)
-    said = [user_id, github_repo, *(s and s.get_secret_value() for s in secrets)]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    secrets = (said["access_token"], said["github_token"])
+    words = [said["user_id"], said["github_repo"], *(s and s.get_secret_value() for s in secrets)]
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 
 
 def _secret(value: SecretStr | str) -> SecretStr:
