@@ -161,7 +161,13 @@ def test_no_files_are_no_files(nothing: Any) -> None:
 
 @pytest.mark.parametrize("alone", ["./a.jpg", b"bytes", Path("a.jpg"), Media("./a.jpg")])
 def test_a_file_alone_is_a_list_of_one(alone: Any) -> None:
-    assert len(media_of(alone, ["alt"])) == 1
+    assert [one.alt_text for one in media_of(alone, ["alt"])] == ["alt"]
+    assert [one.alt_text for one in media_of(alone, "alt")] == ["alt"]
+
+
+def test_what_is_no_file_at_all_is_left_for_intake_to_refuse() -> None:
+    strange: Any = 7
+    assert media_of(strange, ()) == (Media(strange),)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any
@@ -54,14 +54,14 @@ def options_of(
     }
 
 
-def media_of(files: Any, captions: Sequence[str | None] | None) -> tuple[Media, ...]:
+def media_of(files: Any, captions: Sequence[str | None] | str | None) -> tuple[Media, ...]:
     """
     The files with their captions, by index. None, and no caption at all, is no alt text.
 
     Captions without a file are left out with a warning: the older library took such lists.
     """
     media = [_medium(file) for file in _listed(files)]
-    given = list(captions or ())
+    given = [captions] if isinstance(captions, str) else list(captions or ())
     for index, caption in enumerate(given[len(media) :], len(media)):
         if caption:
             logger.warning(
@@ -81,7 +81,7 @@ def _listed(files: Any) -> list[Any]:
     if files is None:
         return []
     alone = isinstance(files, str | bytes | bytearray | PathLike | Media) or hasattr(files, "read")
-    return [files] if alone else list(files)
+    return [files] if alone or not isinstance(files, Iterable) else list(files)
 
 
 def _medium(file: Any) -> Media:
