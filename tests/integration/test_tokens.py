@@ -96,6 +96,19 @@ def test_an_owner_who_says_no_is_reported_in_metas_words(sandbox: Sandbox) -> No
     assert refused.value.code == "auth.denied"
 
 
+@pytest.mark.parametrize("wrong", [{"response_type": "token"}, {"scope": "threads_delete"}])
+def test_a_window_that_meta_does_not_open_shows_why_and_leads_nowhere(
+    sandbox: Sandbox, wrong: dict[str, str]
+) -> None:
+    asked = {"client_id": APP_ID, "redirect_uri": REDIRECT, "response_type": "code"}
+    asked |= {"scope": "threads_basic", **wrong}
+    page = requests.get(f"{sandbox.url}/oauth/authorize", params=asked, timeout=5)
+    assert (page.status_code, set(page.json())) == (400, {"error_message", "error_code"})
+    with pytest.raises(AuthorizationFailed, match=r"Meta refused: .* \(1\)") as refused:
+        code_from_redirect(page.text)
+    assert refused.value.code == "auth.refused"
+
+
 def test_a_code_becomes_a_token_for_an_hour_by_a_form(sandbox: Sandbox) -> None:
     token = oauth(sandbox).short_lived_token(code(sandbox), redirect_uri=REDIRECT)
     sent = asked(sandbox, "/oauth/access_token")

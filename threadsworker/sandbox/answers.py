@@ -78,6 +78,16 @@ class FlatRefused(MetaRefused):
         }
 
 
+class PageRefused(MetaRefused):
+    """The shape in which the authorization window says no: a page in the browser."""
+
+    def body(self, trace_id: str) -> dict[str, Any]:
+        return {
+            "error_message": self._envelope["message"],
+            "error_code": self._envelope["code"],
+        }
+
+
 def meta(data: Any, *, status: int = 200, acted: str | None = None, **facts: Any) -> Answer:
     """Meta's JSON: slashes escaped, everything else in ASCII."""
     # A slash occurs in JSON inside strings only.

@@ -17,6 +17,7 @@ from threadsworker.sandbox.answers import (
     Answer,
     FlatRefused,
     MetaRefused,
+    PageRefused,
     invalid_parameter,
     meta,
     token_rejected,
@@ -177,10 +178,10 @@ class Tokens:
         asked = request.query
         target, client_id = asked.get("redirect_uri"), asked.get("client_id")
         if not target or not client_id or asked.get("response_type") != "code":
-            raise FlatRefused("An unknown error has occurred.", code=1)
+            raise PageRefused("An unknown error has occurred.", code=1)
         scopes = tuple(asked.get("scope", "").replace(",", " ").split())
         if "threads_basic" not in scopes or not set(scopes) <= set(ALL_SCOPES):
-            raise FlatRefused("Invalid Scopes: threads_basic is required", code=1)
+            raise PageRefused("Invalid Scopes: threads_basic is required", code=1)
         if self._world.options.authorization == "deny":
             given, acted = _DENIED, None
         else:
