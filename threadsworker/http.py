@@ -9,6 +9,7 @@ inside tells them apart.
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
 import threading
@@ -32,6 +33,7 @@ from urllib3.exceptions import (
 from urllib3.util import Retry
 
 from threadsworker.errors import AnswerLost, NeverSent
+from threadsworker.log import Redaction
 
 #: Seconds until a connection attempt counts as failed.
 CONNECT_TIMEOUT = 10.0
@@ -40,6 +42,9 @@ READ_TIMEOUT = 60.0
 #: Connections kept open to one host: uploads run several at a time.
 POOL_SIZE = 16
 
+#: Those that write whole URLs into an app's log, if it asks for that much; the query of a token
+#: endpoint holds the token.
+_TALKATIVE = ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry")
 #: Failures that come before the first byte of a request is sent.
 _BEFORE_THE_FIRST_BYTE = (
     ConnectTimeoutError,
@@ -59,6 +64,7 @@ class Http:
     def __init__(self, *, read_timeout: float = READ_TIMEOUT) -> None:
         self._local = threading.local()
         self._read_timeout = read_timeout
+        _redact_urls()
 
     def request(
         self,
@@ -129,6 +135,13 @@ class Http:
             kept = self._local.kept = (os.getpid(), _session())
         session: requests.Session = kept[1]
         return session
+
+
+def _redact_urls() -> None:
+    for name in _TALKATIVE:
+        logger = logging.getLogger(name)
+        if not any(isinstance(one, Redaction) for one in logger.filters):
+            logger.addFilter(Redaction())
 
 
 def _as_given(prepared: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -5,6 +5,7 @@ half, drips, or keeps silent.
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 import struct
@@ -268,6 +269,14 @@ def test_no_token_and_no_query_is_in_what_is_raised(
     assert "access_token" not in str(raised.value)
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None
+
+
+def test_an_app_that_logs_everything_logs_no_token(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="urllib3")
+    with server(answer("200 OK", '{"data":{"is_valid":true}}')) as running:
+        api(running.url).debug_token()
+    assert "GET /v1.0/debug_token?input_token=" in caplog.text
+    assert TOKEN.get_secret_value() not in caplog.text
 
 
 def test_a_body_that_drips_is_waited_for() -> None:

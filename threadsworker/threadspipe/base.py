@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from threadsworker.client import Client
 from threadsworker.errors import NotPossible
 from threadsworker.http import Http
-from threadsworker.log import Redaction, redact
+from threadsworker.log import redact
 from threadsworker.settings import Settings
 from threadsworker.threads_api import ThreadsApi
 from threadsworker.threadspipe.parameters import Parameters, secret
@@ -96,7 +96,6 @@ class Base:
         self._open: tuple[Client, Walker] | None = None
         if disable_logging:
             _silence(True)
-        _redact_requests()
 
     def update_param(
         self,
@@ -206,10 +205,3 @@ class Base:
 
 def _silence(silent: bool) -> None:
     _LOGGERS.setLevel(logging.CRITICAL + 1 if silent else logging.NOTSET)
-
-
-def _redact_requests() -> None:
-    """What urllib3 tells at DEBUG are whole URLs, and those of token endpoints hold tokens."""
-    talkative = logging.getLogger("urllib3.connectionpool")
-    if not any(isinstance(one, Redaction) for one in talkative.filters):
-        talkative.addFilter(Redaction())
