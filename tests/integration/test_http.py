@@ -5,6 +5,7 @@ half, drips, or keeps silent.
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import ssl
@@ -35,6 +36,7 @@ from threadsworker.errors import (
 )
 from threadsworker.http import Http
 from threadsworker.threads_api import ThreadsApi
+from threadsworker.threads_api.answers import without_next
 
 TOKEN = SecretStr("THAA-secret-token")
 Behaviour = Callable[[socket.socket], None]
@@ -277,6 +279,19 @@ def test_an_app_that_logs_everything_logs_no_token(caplog: pytest.LogCaptureFixt
         api(running.url).debug_token()
     assert "GET /v1.0/debug_token?input_token=" in caplog.text
     assert TOKEN.get_secret_value() not in caplog.text
+
+
+def test_urls_of_further_pages_are_not_kept_of_listings_within_an_answer() -> None:
+    paging = {"cursors": {"after": "A"}, "next": f"https://x/?t={TOKEN.get_secret_value()}"}
+    children = {"data": [{"id": "2", "replies": {"paging": paging}}], "paging": paging}
+    said = {"data": [{"id": "1", "children": children}], "paging": paging}
+    with server(answer("200 OK", json.dumps(said))) as running:
+        read = api(running.url).get("/me/threads")
+    assert TOKEN.get_secret_value() not in json.dumps(read["data"])
+    assert read["data"][0]["children"]["paging"] == {"cursors": {"after": "A"}}
+    # Of the listing itself: whether there is one is looked at.
+    assert read["paging"] == paging
+    assert without_next(read)["paging"] == {"cursors": {"after": "A"}}
 
 
 def test_a_body_that_drips_is_waited_for() -> None:

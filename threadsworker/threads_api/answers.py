@@ -64,7 +64,24 @@ def read(response: Response) -> dict[str, Any]:
         raise error_of(response, body)
     if body is None or not 200 <= response.status_code < 300:
         raise AnswerLost(f"HTTP {response.status_code} without a JSON object")
-    return body
+    # Whether this listing has another page is for the caller to see; nobody reads further ones.
+    return {name: one if name == "paging" else _cleaned(one) for name, one in body.items()}
+
+
+def without_next(answer: dict[str, Any]) -> dict[str, Any]:
+    """Meta's answer without the URLs of other pages: they hold the token. Cursors stay."""
+    cleaned = {name: _cleaned(one) for name, one in answer.items()}
+    paging = answer.get("paging")
+    if isinstance(paging, dict):
+        kept = {name: one for name, one in paging.items() if name not in ("next", "previous")}
+        cleaned["paging"] = kept
+    return cleaned
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_cleaned(one) for one in value]
+    return without_next(value) if isinstance(value, dict) else value
 
 
 def read_as(model: type[Read], answer: Any) -> Read:

@@ -113,14 +113,5 @@ def answered(method: Callable[P, Answer]) -> Callable[P, Answer]:
     return answering
 
 
-def without_next(answer: Answer) -> Answer:
-    """Meta's answer without the URLs of other pages: they hold the token. Cursors stay."""
-    paging = answer.get("paging")
-    if isinstance(paging, dict):
-        kept = {name: one for name, one in paging.items() if name not in ("next", "previous")}
-        answer = {**answer, "paging": kept}
-    return answer
-
-
 def _posts(count: int) -> str:
     return "1 post" if count == 1 else f"{count} posts"

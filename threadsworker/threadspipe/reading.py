@@ -10,9 +10,10 @@ from typing import Any, ClassVar, TypeVar
 
 from threadsworker.errors import RequestRefused, ThreadsWorkerError
 from threadsworker.threads_api import Breakdown, MediaMetric, UserMetric, fields
+from threadsworker.threads_api.answers import without_next
 from threadsworker.threads_api.arguments import object_id, word_of, words_of
 from threadsworker.threads_api.insights import TIMELESS
-from threadsworker.threadspipe.answers import Answer, answered, without_next
+from threadsworker.threadspipe.answers import Answer, answered
 from threadsworker.threadspipe.base import Base
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class Reading(Base):
         except ThreadsWorkerError as error:
             logger.error("The quota of %r cannot be read: %s", self, error)
             return None
-        return found if "data" in found else None
+        return without_next(found) if "data" in found else None
 
     @answered
     def get_allowlisted_country_codes(self, limit: str | int | None = None) -> Answer:
