@@ -13,6 +13,10 @@ from collections.abc import Iterator
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa")
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+#: All of IPv6 that is given out to the internet. The rest holds addresses of sites and of
+#: translators, which `is_global` takes for public ones.
+#: Source: https://www.iana.org/assignments/ipv6-address-space (2019-09-13).
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -35,6 +39,8 @@ def is_loopback(host: str) -> bool:
 
 def is_public(address: Address) -> bool:
     """Whether an address, and what it leads to, is one of the public internet."""
+    if address.version == 6 and address not in _GIVEN_OUT and address not in _NAT64:
+        return False
     return all(one.is_global and not one.is_multicast for one in (address, *_carried(address)))
 
 

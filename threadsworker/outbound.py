@@ -165,15 +165,21 @@ class _Pinned(HTTPConnection):
         self.is_cut = False
 
     def connect(self) -> None:
-        self.sock = self._reached()
-        self.sock.settimeout(READ_TIMEOUT)
+        self._hold(self._reached())
         if self._tls is not None:
             # In two steps, so that `cut` reaches a handshake too.
             secured = self._tls.wrap_socket(
                 self.sock, server_hostname=self.host, do_handshake_on_connect=False
             )
-            self.sock = secured
+            self._hold(secured)
             secured.do_handshake()
+
+    def _hold(self, held: socket.socket) -> None:
+        """From now on `cut` reaches it; what was cut before is not gone on with."""
+        held.settimeout(READ_TIMEOUT)
+        self.sock = held
+        if self.is_cut:
+            raise TimeoutError
 
     def _reached(self) -> socket.socket:
         failure: OSError = OSError("the host has no address")
@@ -191,7 +197,8 @@ class _Pinned(HTTPConnection):
         self.is_cut = True
         if self.sock is not None:
             with suppress(OSError):
-                self.sock.shutdown(socket.SHUT_RDWR)
+                # Of the socket below TLS, whose own state belongs to the thread that reads.
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
 
 @cache

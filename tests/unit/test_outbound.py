@@ -6,6 +6,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -43,6 +44,11 @@ PRIVATE = [
     "[::ffff:127.0.0.1]",
     "[::ffff:10.0.0.1]",
     "[64:ff9b::a9fe:a9fe]",
+    # Translators of a network's own, and sites: public to Python.
+    "[64:ff9b:1::a9fe:a9fe]",
+    "[::ffff:0:a9fe:a9fe]",
+    "[::169.254.169.254]",
+    "[fec0::1]",
 ]
 LOOPBACK = {
     "localhost",
@@ -60,7 +66,14 @@ def rules(url: str, *, allow_loopback: bool = False) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://example.com/hook?a=b", "https://example.com:8443", "https://8.8.8.8/"]
+    "url",
+    [
+        "https://example.com/hook?a=b",
+        "https://example.com:8443",
+        "https://8.8.8.8/",
+        "https://[2606:4700::1111]/",
+        "https://[64:ff9b::808:808]/",
+    ],
 )
 def test_public_https_may_be_told(url: str) -> None:
     assert rules(url) == []
@@ -172,6 +185,48 @@ def test_a_receiver_that_drips_is_given_up_too() -> None:
         thread.join()
     assert answer.error == "took too long"
     assert monotonic() - began < 3
+
+
+def test_a_connection_that_is_made_after_the_deadline_is_not_gone_on_with() -> None:
+    stop = threading.Event()
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        listener.settimeout(0.1)
+        # They fill the queue: who comes now is let in when there is room, a second later.
+        for waiting in (first, second):
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+
+        def let_in() -> None:
+            stop.wait(0.4)
+            while not stop.is_set():
+                with suppress(TimeoutError):
+                    connection, _ = listener.accept()
+                    threading.Thread(target=drip, args=(connection,)).start()
+
+        def drip(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                while not stop.wait(0.05):
+                    connection.sendall(b"H")
+
+        thread = threading.Thread(target=let_in)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        sent: list[outbound.Answer] = []
+        post = threading.Thread(
+            target=lambda: sent.append(
+                outbound.post(url, b"{}", {}, allow_loopback=True, deadline=0.2)
+            )
+        )
+        post.start()
+        post.join(4)
+        in_time = not post.is_alive()
+        stop.set()
+        post.join()
+        thread.join()
+    assert in_time
+    assert sent == [outbound.Answer(None, "took too long")]
 
 
 def test_nobody_there_and_a_name_that_is_none() -> None:
