@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from threadsworker.job import JobState, SegmentState
 from threadsworker.notice import DeliveryState, NoticeEvent, TargetKind
@@ -214,7 +214,7 @@ class Subscription(_Report):
     #: Why it is paused: ``paused`` by a person, or ``gone``: its receiver answered 410.
     reason: str | None
     #: What signs the deliveries. Shown once, when it is new.
-    secret: str | None
+    secret: str | None = Field(repr=False)
     created_at: datetime
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,6 +30,11 @@ def called(notice: dict[str, Any]) -> None:
 def broken(notice: dict[str, Any]) -> None:
     """What an app should not subscribe."""
     raise ValueError("the text of a post, perhaps")
+
+
+def quits(notice: dict[str, Any]) -> None:
+    """What was a script, and is imported now."""
+    sys.exit("usage: quits")
 
 
 @pytest.fixture
@@ -128,6 +134,27 @@ def test_a_function_that_is_not_there_any_more_is_a_failed_try(office: Office) -
     tell(office)
     assert office.deliver() == 0
     assert office.log()[0].last_error == "ModuleNotFoundError"
+
+
+def test_a_function_that_wants_to_end_the_process_is_a_failed_try(office: Office) -> None:
+    office.client.subscribe(quits)
+    tell(office)
+    assert office.deliver() == 0
+    assert (office.log()[0].tries, office.log()[0].last_error) == (1, "SystemExit")
+
+
+def test_what_its_worker_dies_of_is_given_up_as_well(office: Office) -> None:
+    CALLED.clear()
+    office.client.subscribe(called)
+    tell(office)
+    for _ in range(len(GAPS) + 1):
+        with office.desk.transaction() as session:
+            assert deliveries.claim(session, lease=LEASE, now=office.now, most=MOST, each=EACH)
+        office.now += LEASE
+    assert office.deliver() == 0
+    (told,) = office.log()
+    assert (told.state, told.last_error) == (DeliveryState.FAILED, "no try came to an end")
+    assert CALLED == []
 
 
 def test_two_workers_at_once_deliver_once(office: Office) -> None:

@@ -219,8 +219,10 @@ def test_two_who_subscribe_the_same_at_once_get_one(office: Office) -> None:
 
 def test_a_secret_is_shown_once_and_kept_as_a_ciphertext(office: Office) -> None:
     url = "http://127.0.0.1:9/hook"
-    secret = office.client.subscribe(url).secret
+    made = office.client.subscribe(url)
+    secret = made.secret
     assert secret is not None
+    assert secret not in repr(made)
     assert secret.startswith("whsec_")
     assert len(secret) > 40
     assert office.client.subscribe(url).secret is None

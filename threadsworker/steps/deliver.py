@@ -20,7 +20,7 @@ from typing import Any
 from threadsworker import outbound, signature
 from threadsworker.errors import InvalidSettings
 from threadsworker.log import redact
-from threadsworker.notice import TargetKind, gap_after, task_and_queue
+from threadsworker.notice import GAPS, TargetKind, gap_after, task_and_queue
 from threadsworker.steps.desk import Desk
 from threadsworker.store import deliveries, duties, inbox, subscriptions
 from threadsworker.store.database import clock
@@ -75,7 +75,9 @@ def _claim(desk: Desk, lease: timedelta) -> list[Claimed]:
 
 def _deliver(desk: Desk, one: Claimed, send: Send) -> bool:
     try:
-        tried = _try(desk, one, send)
+        # Workers that died of it, each in the middle of its try, have written nothing down.
+        lost = one.tries > len(GAPS) + 1
+        tried = Try(False, error="no try came to an end") if lost else _try(desk, one, send)
         _record(desk, one, tried)
     except Exception:
         # The claim ends, and the delivery is due again.
@@ -96,7 +98,7 @@ def _try(desk: Desk, one: Claimed, send: Send) -> Try:
         case TargetKind.CALLABLE:
             try:
                 load_callable(one.target)(json.loads(one.body))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 # Its message may hold anything; the log redacts, the row does not.
                 logger.warning("Delivery %s: %s failed", one.id, one.target, exc_info=True)
                 return Try(False, error=type(error).__name__)
