@@ -14,6 +14,7 @@ the app is answered with 401, and nothing of it is kept. No body is ever logged.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import threading
@@ -58,12 +59,18 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 #: Bytes; what Meta sends is far below.
 LONGEST_BODY = 1024 * 1024
+#: Seconds in which a body has to be here, however slowly it drips.
+PATIENCE = 10.0
 #: Characters of the challenge that is repeated to Meta.
 LONGEST_CHALLENGE = 256
 _PLAIN = {"X-Content-Type-Options": "nosniff"}
 
 
 class _TooLong(Exception):
+    pass
+
+
+class _TooSlow(Exception):
     pass
 
 
@@ -107,7 +114,7 @@ class _Reception:
         known = settings.webhook_verify_token
         if (
             asked.get("hub.mode") != "subscribe"
-            or known is None
+            or not known
             or not hmac.compare_digest(token.encode(), known.get_secret_value().encode())
         ):
             return PlainTextResponse("the verify token is another one", 403)
@@ -206,16 +213,21 @@ def _broker(settings: Settings) -> str:
 
 def _secrets(settings: Settings) -> list[SecretStr]:
     """Either may sign: which one does, Meta documents nowhere."""
-    return [one for one in (settings.app_secret, settings.meta_app_secret) if one is not None]
+    # An empty one would be everybody's.
+    return [one for one in (settings.app_secret, settings.meta_app_secret) if one]
 
 
 async def _body(request: Request) -> bytes:
-    """The body as it came; _TooLong as soon as it is."""
+    """The body as it came; _TooLong as soon as it is, _TooSlow if it does not come."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LONGEST_BODY:
-            raise _TooLong
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LONGEST_BODY:
+                    raise _TooLong
+    except TimeoutError:
+        raise _TooSlow from None
     return bytes(body)
 
 
@@ -231,6 +243,9 @@ def _guarded(handler: Handler) -> Handler:
             return PlainTextResponse("not signed by Meta", 401)
         except _TooLong:
             return PlainTextResponse(f"more than {LONGEST_BODY} bytes", 413)
+        except _TooSlow:
+            # Who is this slow is not waited for.
+            return PlainTextResponse("too slow", 408, headers={"Connection": "close"})
         except ClientDisconnect:
             return PlainTextResponse("gone", 400)
         except InvalidSettings as error:

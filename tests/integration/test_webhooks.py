@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from time import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -23,7 +24,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from tests.services import eventually
-from threadsworker import Client
+from threadsworker import Client, webhooks
 from threadsworker.job import SegmentState
 from threadsworker.sandbox import signed_request
 from threadsworker.sandbox.notifications import hub_signature, notification
@@ -209,6 +210,29 @@ def test_what_cannot_be_read_or_is_too_long_is_not_kept(reception: Reception) ->
     assert reception.tell(b"x" * (LONGEST_BODY + 1)).status_code == 413
     assert requests.put(f"{reception.url}/webhook", timeout=10).status_code == 405
     assert reception.kept() == []
+
+
+def test_a_body_that_drips_is_not_waited_for(
+    reception: Reception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "PATIENCE", 0.5)
+    parts = urlsplit(reception.url)
+    with socket.create_connection((str(parts.hostname), int(parts.port or 0)), 5) as slow:
+        slow.sendall(b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+        answer = b"".join(iter(lambda: slow.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert reception.tell(reply()).status_code == 200
+
+
+def test_an_empty_secret_is_none(reception: Reception) -> None:
+    empty = {"app_secret": SecretStr(""), "webhook_verify_token": SecretStr("")}
+    with served(reception.settings.model_copy(update=empty | {"meta_app_secret": None})) as url:
+        signed = {"X-Hub-Signature-256": hub_signature(reply(), secret="")}
+        assert (
+            requests.post(f"{url}/webhook", reply(), headers=signed, timeout=10).status_code == 401
+        )
+        asked = {"hub.mode": "subscribe", "hub.challenge": "1", "hub.verify_token": ""}
+        assert requests.get(f"{url}/webhook", asked, timeout=10).status_code == 403
 
 
 def test_nothing_that_people_wrote_is_logged(
