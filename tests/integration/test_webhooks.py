@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import time
 from typing import Any
@@ -21,7 +21,7 @@ import pytest
 import requests
 import uvicorn
 from pydantic import SecretStr
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 
 from tests.services import eventually
 from threadsworker import Client, webhooks
@@ -31,8 +31,9 @@ from threadsworker.sandbox.notifications import hub_signature, notification
 from threadsworker.settings import Settings, load_settings
 from threadsworker.steps import inbound
 from threadsworker.steps.desk import Desk
-from threadsworker.store import accounts, segments, tokens
+from threadsworker.store import accounts, inbox, segments, tokens
 from threadsworker.store.database import clock
+from threadsworker.store.notice_tables import NotificationRow
 from threadsworker.webhooks import LONGEST_BODY, make_app
 
 APP, META, VERIFY = "the-threads-app-secret", "the-meta-app-secret", "the-verify-token"
@@ -320,6 +321,17 @@ def test_a_user_who_wants_to_be_forgotten_is(reception: Reception) -> None:
     assert TOKEN not in reception.token()
     events = [(str(one.event), one.account) for one in reception.client.deliveries()]
     assert sorted(events) == [("account.needs_reconnect", "main"), ("mention.received", "other")]
+
+
+def test_a_user_of_whom_much_was_told_is_forgotten_too(reception: Reception) -> None:
+    # PostgreSQL takes 65,535 values in a statement.
+    row = {"field": "replies", "user_ids": [USER], "value": {}, "received_at": datetime.now(UTC)}
+    rows = [{**row, "id": str(n), "digest": str(n)} for n in range(66_000)]
+    with reception.desk.engine.begin() as connection:
+        connection.execute(insert(NotificationRow), rows)
+    with reception.desk.transaction() as session:
+        inbox.forget_user(session, USER)
+    assert reception.kept() == []
 
 
 def test_the_address_that_the_world_knows_may_be_another_one(reception: Reception) -> None:

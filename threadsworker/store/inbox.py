@@ -23,6 +23,8 @@ _EVENTS = {
     "publish": NoticeEvent.POST_PUBLISHED,
     "delete": NoticeEvent.POST_DELETED,
 }
+#: Values in one statement.
+_AT_A_TIME = 1000
 #: What a notice says of a post: what it is called and where, never what it says.
 _TOLD = ("permalink", "username", "media_type", "timestamp", "deleted_at", "is_reply")
 
@@ -120,7 +122,10 @@ def forget_user(session: Session, user_id: str) -> None:
         for found, user_ids, account_id in session.execute(select(*columns))
         if user_id in user_ids or account_id in accounts
     ]
-    session.exec(delete(NotificationRow).where(col(NotificationRow.id).in_(about)))
+    # Databases take so many values at a time, and somebody may have been told of often.
+    for start in range(0, len(about), _AT_A_TIME):
+        some = about[start : start + _AT_A_TIME]
+        session.exec(delete(NotificationRow).where(col(NotificationRow.id).in_(some)))
     session.exec(
         delete(DeliveryRow).where(
             col(DeliveryRow.account_id).in_(accounts),
