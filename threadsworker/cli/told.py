@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -46,7 +47,7 @@ def _marked(post: MediaObject) -> str:
     if post.quoted_post:
         marks.append(f"quotes {post.quoted_post.id}")
     marked = f"[{', '.join(marks)}] " if marks else ""
-    return marked + head(post.text or "")
+    return marked + harmless(head(post.text or ""))
 
 
 def locations_table(found: Sequence[Location]) -> None:
@@ -81,4 +82,11 @@ def _written(value: Any) -> str:
         return ", ".join(f"{name} {_written(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
         return "; ".join(map(_written, value))
-    return str(value)
+    return harmless(str(value))
+
+
+def harmless(text: str) -> str:
+    """A text of somebody's as a terminal shows it, with nothing in it that a terminal would do."""
+    return "".join(
+        " " if unicodedata.category(one) == "Cc" and one != "\n" else one for one in text
+    )
