@@ -66,7 +66,7 @@ def make_engine(
 
 
 def _postgresql(url: str, idle_limit: timedelta | None) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
     if idle_limit is not None:
         milliseconds = int(idle_limit.total_seconds() * 1000)
 
@@ -81,7 +81,8 @@ def _postgresql(url: str, idle_limit: timedelta | None) -> Engine:
 def _sqlite(url: str, path: str | None) -> Engine:
     if path and path != ":memory:":
         Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = create_engine(url)
+    # What goes wrong with a statement is logged, and what people wrote is not.
+    engine = create_engine(url, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
