@@ -126,3 +126,11 @@ def test_what_holds_no_code_says_why(pasted: str, code: str, words: str) -> None
     with pytest.raises(AuthorizationFailed, match=words) as refused:
         code_from_redirect(pasted)
     assert refused.value.code == code
+
+
+def test_the_reason_in_an_address_cannot_steer_the_terminal() -> None:
+    words = quote("no\x1b]0;mine\x07\n\x9b2J" + "x" * 5000)
+    with pytest.raises(AuthorizationFailed, match=r"no]0;mine2Jx") as refused:
+        code_from_redirect(f"{HERE}&error=access_denied&error_description={words}")
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 400

@@ -1,8 +1,9 @@
 """
 Where the authorization window leads back to: one path on this machine, for one answer.
 
-It listens on 127.0.0.1 alone, believes nothing without the `state` that the window was opened
-with, and writes nothing down.
+It listens on 127.0.0.1 alone, takes no code without the `state` that the window was opened
+with, and writes nothing down. That the owner said no is believed without it: Meta's own sample
+of that answer has none.
 """
 
 from __future__ import annotations

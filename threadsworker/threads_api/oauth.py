@@ -74,6 +74,8 @@ USUAL_SCOPES = (
 _ALSO = {"publish": Scope.CONTENT_PUBLISH, "insights": Scope.MANAGE_INSIGHTS}
 #: A URL, or the query of one; all else is a bare code.
 _ANSWER = re.compile(r"://|\?|(?:^|&)(?:code|error|error_message)=")
+#: Characters of what an address says on why there is no code.
+LONGEST_REASON = 300
 #: The word for every scope.
 ALL = "all"
 
@@ -202,7 +204,9 @@ def _another() -> AuthorizationFailed:
 
 
 def _declined(answer: dict[str, str]) -> AuthorizationFailed:
-    words = answer.get("error_description") or answer.get("error_message") or answer["error"]
+    found = answer.get("error_description") or answer.get("error_message") or answer["error"]
+    # They may be anybody's, and a terminal would do what control characters say.
+    words = "".join(one for one in found if one.isprintable())[:LONGEST_REASON]
     denied = answer.get("error_reason") == "user_denied" or answer.get("error") == "access_denied"
     return AuthorizationFailed(
         f"the user did not let the app in: {words}" if denied else f"Meta refused: {words}",
