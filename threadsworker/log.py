@@ -38,15 +38,17 @@ _PATTERNS = (
     re.compile(r"(\bgithub_pat_)\w{16,}"),
 )
 
-_secrets: frozenset[str] = frozenset()
+#: Added to from any thread, by single steps that need no lock: one that is held when a process
+#: forks is held for ever in the child.
+_secrets: set[str] = set()
 
 
 def redact(secret: SecretStr) -> None:
     """Take this value out of every line that this process logs from now on."""
-    global _secrets
     value = secret.get_secret_value()
     if len(value) >= SHORTEST_SECRET:
-        _secrets |= {value, quote(value, safe="")}
+        _secrets.add(value)
+        _secrets.add(quote(value, safe=""))
 
 
 def redacted(text: str) -> str:

@@ -4,11 +4,14 @@ import io
 import json
 import logging
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pydantic import SecretStr
 
+from threadsworker import log
 from threadsworker.log import MARK, LineHandler, Redaction, configure, redact, redacted
 
 THREADS_TOKEN = "THAAKx0ZBk3hYBUVNcWFzbGJ2cTdTLWxvbmc_tail-1"
@@ -78,6 +81,30 @@ def test_a_registered_value_is_taken_out_in_both_spellings() -> None:
     assert redacted("pw correct%20horse%2Fbattery.") == f"pw {MARK}."
 
 
+def test_none_is_forgotten_that_several_threads_register_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # So many would be looked for in each line of the tests that follow.
+    monkeypatch.setattr(log, "_secrets", set())
+    begin = threading.Barrier(8)
+
+    def register(thread: int) -> list[str]:
+        begin.wait()
+        own = [f"one-of-many-{thread}-{n}." for n in range(200)]
+        for one in own:
+            redact(SecretStr(one))
+        return own
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            secrets = [one for own in threads.map(register, range(8)) for one in own]
+    finally:
+        sys.setswitchinterval(usual)
+    assert "one-of-many" not in redacted(" ".join(secrets))
+
+
 def test_a_secret_that_begins_like_another_leaves_no_rest() -> None:
     redact(SecretStr("staple-staple"))
     redact(SecretStr("staple-staple-staple"))
@@ -91,15 +118,15 @@ def test_a_value_as_short_as_a_word_is_not_registered() -> None:
 
 def test_arguments_exceptions_causes_and_stacks_are_redacted(lines: io.StringIO) -> None:
     redact(SecretStr("a-registered-value"))
-    log = logging.getLogger("threadsworker.test")
+    logger = logging.getLogger("threadsworker.test")
     try:
         try:
             raise ValueError("cause with a-registered-value")
         except ValueError as cause:
             raise RuntimeError(f"GET /me?access_token={THREADS_TOKEN}") from cause
     except RuntimeError:
-        log.exception("asked with %s and %r", "a-registered-value", {"t": GITHUB_TOKEN})
-    log.warning("here", stack_info=True)
+        logger.exception("asked with %s and %r", "a-registered-value", {"t": GITHUB_TOKEN})
+    logger.warning("here", stack_info=True)
 
     written = lines.getvalue()
     assert "RuntimeError: GET /me?access_token=[redacted]" in written
@@ -147,12 +174,12 @@ def test_the_filter_cleans_records_for_a_formatter_that_is_not_ours() -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
     handler.addFilter(Redaction())
-    log = logging.Logger("alone")
-    log.addHandler(handler)
+    logger = logging.Logger("alone")
+    logger.addHandler(handler)
     try:
         raise RuntimeError(THREADS_TOKEN)
     except RuntimeError:
-        log.error("with %s", GITHUB_TOKEN, exc_info=sys.exc_info())
+        logger.error("with %s", GITHUB_TOKEN, exc_info=sys.exc_info())
     answer = json.loads(stream.getvalue())
     assert answer["message"] == f"with ghp_{MARK}"
     assert f"RuntimeError: THAA{MARK}" in answer["trace"]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from threadsworker.cli.loopback import can_listen
 from threadsworker.errors import AuthorizationFailed, InvalidSettings
 from threadsworker.threads_api import (
     USUAL_SCOPES,
@@ -117,6 +118,7 @@ def test_the_answer_to_another_question_is_refused() -> None:
         ("{oops", "auth.refused", "did not say why"),
         ("", "auth.no_code", "there is no authorization code"),
         ("https://example.com/", "auth.no_code", "there is no authorization code"),
+        ("https://[example.com/", "auth.no_code", "there is no authorization code"),
         ("https://example.com/?code=", "auth.no_code", "there is no authorization code"),
         ("two words", "auth.no_code", "there is no authorization code"),
         ("https://[?code=", "auth.no_code", "there is no authorization code"),
@@ -134,3 +136,13 @@ def test_the_reason_in_an_address_cannot_steer_the_terminal() -> None:
         code_from_redirect(f"{HERE}&error=access_denied&error_description={words}")
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "given", ["http://localhost:99999/", "http://localhost:x/", "http://[::1/"]
+)
+def test_a_redirect_uri_that_is_none_is_refused_in_a_sentence(given: str) -> None:
+    with pytest.raises(InvalidSettings, match="is no URL"):
+        can_listen(given)
+    assert can_listen("http://localhost:8737/threads")
+    assert not can_listen("https://example.com/")

@@ -14,7 +14,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from threadsworker.errors import AuthorizationFailed, InvalidSettings
 from threadsworker.threads_api import code_from_redirect
@@ -29,13 +29,22 @@ _FINAL = frozenset({"auth.denied", "auth.refused"})
 
 def can_listen(redirect_uri: str) -> bool:
     """Whether a redirect to there can be received here: plain HTTP to this machine."""
-    parts = urlsplit(redirect_uri)
+    parts = _parts(redirect_uri)
     return parts.scheme == "http" and is_this_machine(redirect_uri)
 
 
 def is_this_machine(redirect_uri: str) -> bool:
-    host = urlsplit(redirect_uri).hostname or ""
+    host = _parts(redirect_uri).hostname or ""
     return host == "localhost" or host.startswith("127.")
+
+
+def _parts(redirect_uri: str) -> SplitResult:
+    try:
+        parts = urlsplit(redirect_uri)
+        _ = parts.port
+    except ValueError as error:
+        raise InvalidSettings(f"the redirect URI {redirect_uri!r} is no URL: {error}") from None
+    return parts
 
 
 class Loopback:
@@ -46,9 +55,9 @@ class Loopback:
         Raises
         ------
         InvalidSettings:
-            The port of `redirect_uri` is taken.
+            The port of `redirect_uri` is taken; it is no URL.
         """
-        parts = urlsplit(redirect_uri)
+        parts = _parts(redirect_uri)
         self._answers: queue.Queue[str | AuthorizationFailed] = queue.Queue()
         port = parts.port or 80
         try:
