@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from tests.integration.notice_office import HOUR, SECOND, START, Office
 from tests.receiver import receiver
+from tests.services import eventually
 from threadsworker import NotPossible
 from threadsworker.notice import GAPS, DeliveryState
 from threadsworker.signature import SIGNATURE, verify
@@ -19,6 +22,7 @@ from threadsworker.steps.desk import Desk
 from threadsworker.store import deliveries
 from threadsworker.store.notice_tables import DeliveryRow
 
+RELEASED = threading.Event()
 CALLED: list[dict[str, Any]] = []
 
 
@@ -35,6 +39,11 @@ def broken(notice: dict[str, Any]) -> None:
 def quits(notice: dict[str, Any]) -> None:
     """What was a script, and is imported now."""
     sys.exit("usage: quits")
+
+
+def hangs(notice: dict[str, Any]) -> None:
+    """What waits for something that does not come for long."""
+    assert RELEASED.wait(20)
 
 
 @pytest.fixture
@@ -141,6 +150,24 @@ def test_a_function_that_wants_to_end_the_process_is_a_failed_try(office: Office
     tell(office)
     assert office.deliver() == 0
     assert (office.log()[0].tries, office.log()[0].last_error) == (1, "SystemExit")
+
+
+def test_a_function_that_hangs_does_not_hold_the_worker(office: Office) -> None:
+    RELEASED.clear()
+    CALLED.clear()
+    office.client.subscribe(hangs)
+    office.client.subscribe(called)
+    tell(office)
+    began = monotonic()
+    assert deliver(office.desk, send=lambda *_: None, lease=timedelta(seconds=1)) == 1
+    assert monotonic() - began < 5
+    assert len(CALLED) == 1
+    hung = next(one for one in office.log() if one.target.endswith("hangs"))
+    assert (hung.state, hung.tries) == (DeliveryState.PENDING, 1)
+    assert hung.last_error == "it did not come back in time"
+    # That it came back after all is a fact.
+    RELEASED.set()
+    eventually(lambda: {one.state for one in office.log()} == {DeliveryState.DELIVERED})
 
 
 def test_what_its_worker_dies_of_is_given_up_as_well(office: Office) -> None:

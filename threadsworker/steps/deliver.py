@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
+from threading import Thread
+from time import monotonic
 from typing import Any
 
 from threadsworker import outbound, signature
@@ -34,6 +35,8 @@ MOST, EACH = 16, 4
 ROUNDS = 4
 #: How long a claim lasts: longer than any try.
 LEASE = timedelta(seconds=3 * outbound.DEADLINE)
+#: The part of it in which a try has to come back.
+PATIENCE = 0.75
 #: How long what is over can be looked at and replayed, and how often older rows are removed.
 KEPT_FOR, PRUNE_EVERY, PRUNE_BATCH = timedelta(days=30), timedelta(hours=1), 1000
 _PRUNE = "prune_notices"
@@ -59,9 +62,32 @@ def deliver(desk: Desk, *, send: Send, lease: timedelta = LEASE) -> int:
         claimed = _claim(desk, lease)
         if not claimed:
             break
-        with ThreadPoolExecutor(len(claimed), "deliver") as threads:
-            done += sum(threads.map(lambda one: _deliver(desk, one, send), claimed))
+        done += _all(desk, claimed, send, patience=PATIENCE * lease)
     return done
+
+
+def _all(desk: Desk, claimed: Sequence[Claimed], send: Send, *, patience: timedelta) -> int:
+    """
+    Try them side by side; how many were delivered.
+
+    A function that does not come back is not waited for: it would take this process out of
+    work, and, once the claim is over, the next one. Should it come back after all, its thread
+    writes that down, which is a fact.
+    """
+    came_back: dict[str, bool] = {}
+
+    def work(one: Claimed) -> None:
+        came_back[one.id] = _deliver(desk, one, send)
+
+    threads = [Thread(target=work, args=(one,), name="deliver", daemon=True) for one in claimed]
+    for thread in threads:
+        thread.start()
+    until = monotonic() + patience.total_seconds()
+    for one, thread in zip(claimed, threads, strict=True):
+        thread.join(max(0.0, until - monotonic()))
+        if thread.is_alive():
+            _record(desk, one, Try(False, error="it did not come back in time"))
+    return sum(list(came_back.values()))
 
 
 def _claim(desk: Desk, lease: timedelta) -> list[Claimed]:
