@@ -255,6 +255,16 @@ def test_what_is_missing_is_told_before_anything_is_sent(
     assert path.read_text() == "acc_tkn=x\n"
 
 
+def test_a_token_that_meta_repeats_in_its_words_is_not_shown(sandbox: Sandbox) -> None:
+    env("acc_tkn=no-known-shape-0123\n")
+    error = {"message": "Malformed access token no-known-shape-0123", "code": 190}
+    match = {"service": "threads", "path_regex": "refresh_access_token"}
+    sandbox.plan_fault({"match": match, "answer": {"status": 400, "body": {"error": error}}})
+    done = run("refresh_token", "-auto", "-p", ".env.mine", "-v", "acc_tkn", expect=1)
+    assert answer(done)["error"]["message"].startswith("Malformed access token [redacted]")
+    assert "no-known-shape" not in done.output
+
+
 def test_a_dead_token_fails_and_leaves_the_file(sandbox: Sandbox) -> None:
     path = env("acc_tkn=THAAdead-token-000000000\n")
     done = run("refresh_token", "-auto", "-p", ".env.mine", "-v", "acc_tkn", expect=1)

@@ -21,7 +21,8 @@ import pytest
 import requests
 import uvicorn
 from pydantic import SecretStr
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, text
+from sqlalchemy.exc import DBAPIError
 
 from tests.services import eventually
 from threadsworker import Client, webhooks
@@ -259,6 +260,13 @@ def test_nothing_that_people_wrote_is_logged(
     assert "refused" in caplog.text
     assert "failed" in caplog.text
     assert TEXT not in caplog.text
+
+
+def test_an_error_of_the_database_does_not_show_what_was_to_be_written(engine: Engine) -> None:
+    with pytest.raises(DBAPIError) as refused, engine.begin() as connection:
+        connection.execute(text("INSERT INTO nowhere VALUES (:said)"), {"said": TEXT})
+    assert "nowhere" in str(refused.value)
+    assert TEXT not in str(refused.value)
 
 
 def test_a_user_who_removes_the_app_takes_the_token_along(reception: Reception) -> None:

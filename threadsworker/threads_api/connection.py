@@ -11,6 +11,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from threadsworker.errors import AnswerLost, NoAnswer, Unavailable
 from threadsworker.http import Http
+from threadsworker.log import redact
 from threadsworker.threads_api.answers import pressure, read, retry_after
 
 #: Seconds of silence until a publish counts as unanswered. The longest seen took 222; here
@@ -58,6 +59,8 @@ class Connection:
             it is not any more, if Meta names them.
         """
         self._base_url = base_url.rstrip("/")
+        # Meta has repeated tokens in the words of its errors.
+        redact(token)
         self._token = token
         self._http = http
         self._version = version
