@@ -47,6 +47,7 @@ from threadsworker.steps import inbound
 from threadsworker.steps.desk import Desk
 from threadsworker.store import schema
 from threadsworker.threads_api.notifications import (
+    SignedRequest,
     read_notifications,
     read_signed_request,
     signature_is_good,
@@ -136,13 +137,12 @@ class _Reception:
 
     async def deauthorize(self, request: Request) -> Response:
         desk = await self._ready()
-        await run_in_threadpool(inbound.deauthorize, desk, await self._signed_user(request))
+        await run_in_threadpool(inbound.deauthorize, desk, await self._signed(request))
         return JSONResponse({"ok": True})
 
     async def delete_data(self, request: Request) -> Response:
         desk = await self._ready()
-        user_id = await self._signed_user(request)
-        code = await run_in_threadpool(inbound.delete_data, desk, user_id)
+        code = await run_in_threadpool(inbound.delete_data, desk, await self._signed(request))
         base = desk.settings.webhook_url
         url = (
             str(request.url_for("deletion", code=code))
@@ -164,8 +164,8 @@ class _Reception:
         await run_in_threadpool(inbound.now_of, await self._ready())
         return JSONResponse({"ok": True})
 
-    async def _signed_user(self, request: Request) -> str:
-        """The id of the user whom the request is about."""
+    async def _signed(self, request: Request) -> SignedRequest:
+        """What the request says, if Meta has signed it."""
         body, desk = await _body(request), await self._ready()
         given = parse_qs(body.decode(errors="replace")).get("signed_request", [""])[0]
         now = await run_in_threadpool(inbound.now_of, desk)

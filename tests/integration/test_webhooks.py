@@ -297,6 +297,18 @@ def test_a_user_who_removes_the_app_takes_the_token_along(reception: Reception) 
     assert reception.sign_out("/deauthorize", user_id="nobody").status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/deauthorize", "/data-deletion"])
+def test_what_is_told_late_takes_no_token_that_came_later(reception: Reception, path: str) -> None:
+    now = datetime.now(UTC)
+    reception.client.add_account("main", user_id=USER, access_token=TOKEN, token_issued_at=now)
+    assert reception.sign_out(path, issued_at=int(time()) - 3600).status_code == 200
+    assert reception.client.account("main").status == "active"
+    assert reception.token() == TOKEN
+    assert reception.sign_out(path).status_code == 200
+    assert reception.client.account("main").status == "needs_reconnect"
+    assert TOKEN not in reception.token()
+
+
 def test_the_environment_does_not_bring_a_token_back_that_its_owner_took(
     reception: Reception,
 ) -> None:

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from threadsworker import sandbox
 from threadsworker.errors import BadSignature
 from threadsworker.threads_api.notifications import (
+    SignedRequest,
     read_notifications,
     read_signed_request,
     signature_is_good,
@@ -99,7 +100,10 @@ def signed_request(secret: SecretStr = APP, **changed: Any) -> str:
 @pytest.mark.parametrize("secret", [APP, META])
 def test_a_signed_request_names_the_user(secret: SecretStr) -> None:
     for given in (signed_request(secret), signed_request(secret, user_id=17841, expires=0)):
-        assert read_signed_request(given, [APP, META], now=NOW + 60) == "17841"
+        said = read_signed_request(given, [APP, META], now=NOW + 60)
+        assert said == SignedRequest("17841", issued_at=NOW)
+    dateless = signed_request(secret, issued_at=0)
+    assert read_signed_request(dateless, [APP, META], now=NOW).issued_at is None
 
 
 @pytest.mark.parametrize(

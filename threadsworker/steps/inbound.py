@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+
+from sqlmodel import Session
 
 from threadsworker.steps.desk import Desk
 from threadsworker.store import accounts, inbox
 from threadsworker.store.database import clock
-from threadsworker.threads_api.notifications import Notification
+from threadsworker.threads_api.notifications import CLOCK_SKEW, Notification, SignedRequest
 
 logger = logging.getLogger(__name__)
 
@@ -62,20 +64,32 @@ def _handle_or_log(desk: Desk, notification_id: str) -> bool:
         return False
 
 
-def deauthorize(desk: Desk, user_id: str) -> None:
+def deauthorize(desk: Desk, said: SignedRequest) -> None:
     """A user has removed the app: its token is gone, and the account has to be reconnected."""
     with desk.transaction() as session:
-        names = accounts.revoked(session, user_id, cipher=desk.cipher, now=clock(session))
+        names = _revoke(desk, session, said)
     logger.warning("Accounts whose owner has removed the app: %s", ", ".join(names) or "none")
 
 
-def delete_data(desk: Desk, user_id: str) -> str:
+def _revoke(desk: Desk, session: Session, said: SignedRequest) -> list[str]:
+    """What is told late, or told again, takes no token away that came after it was said."""
+    at = said.issued_at
+    issued_before = None if at is None else datetime.fromtimestamp(at + CLOCK_SKEW, UTC)
+    return accounts.revoked(
+        session,
+        said.user_id,
+        issued_before=issued_before,
+        cipher=desk.cipher,
+        now=clock(session),
+    )
+
+
+def delete_data(desk: Desk, said: SignedRequest) -> str:
     """Remove the user's token and what Meta told of the user; the code to ask for it later."""
     with desk.transaction() as session:
-        now = clock(session)
-        names = accounts.revoked(session, user_id, cipher=desk.cipher, now=now)
-        inbox.forget_user(session, user_id)
-        code = inbox.note_deletion(session, now=now)
+        names = _revoke(desk, session, said)
+        inbox.forget_user(session, said.user_id)
+        code = inbox.note_deletion(session, now=clock(session))
     logger.warning("Accounts whose owner has asked for deletion: %s", ", ".join(names) or "none")
     return code
 

@@ -253,13 +253,24 @@ def matches(
     )
 
 
-def revoked(session: Session, user_id: str, *, cipher: Cipher, now: datetime) -> list[str]:
+def revoked(
+    session: Session,
+    user_id: str,
+    *,
+    issued_before: datetime | None,
+    cipher: Cipher,
+    now: datetime,
+) -> list[str]:
     """
     anything → needs_reconnect, without its token: its owner has taken it back.
 
-    Names of the user's accounts.
+    Names of the user's accounts; without those whose token was issued later than that.
     """
-    rows = session.exec(select(AccountRow).where(AccountRow.user_id == user_id)).all()
+    owned = select(AccountRow).where(AccountRow.user_id == user_id)
+    if issued_before is not None:
+        issued = col(AccountRow.token_issued_at)
+        owned = owned.where(or_(issued.is_(None), issued <= issued_before))
+    rows = session.exec(owned).all()
     for row in rows:
         standing.disconnect(
             session,

@@ -129,9 +129,18 @@ def _objects(value: Any) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)]
 
 
-def read_signed_request(given: str, secrets: Sequence[SecretStr], *, now: float) -> str:
+@dataclass(frozen=True)
+class SignedRequest:
+    """What a callback's signed request says: whom it is about, and when that was said."""
+
+    user_id: str
+    #: Seconds since 1970, by Meta's clock; None: it does not say.
+    issued_at: float | None
+
+
+def read_signed_request(given: str, secrets: Sequence[SecretStr], *, now: float) -> SignedRequest:
     """
-    The id of the user whom a signed request is about. `now`: seconds since 1970.
+    What a signed request says. `now`: seconds since 1970.
 
     Raises
     ------
@@ -157,7 +166,7 @@ def read_signed_request(given: str, secrets: Sequence[SecretStr], *, now: float)
         raise BadSignature("the signed request is too old, or not of this day")
     if not said.get("user_id"):
         raise BadSignature("the signed request names no user")
-    return str(said["user_id"])
+    return SignedRequest(str(said["user_id"]), issued or None)
 
 
 def _decoded(text: str) -> bytes:
