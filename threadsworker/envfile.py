@@ -54,14 +54,16 @@ def read_variable(path: str | Path, name: str) -> SecretStr:
 def check_writable(path: str | Path, name: str) -> None:
     """
     Raise InvalidSettings if `write_variable` would fail for a reason that shows beforehand:
-    the name is none, or the directory is missing or not writable, or the file is not readable.
+    the name is none, or the directory is missing or not writable, or the file is not readable or
+    none: a pipe, as some keepers of passwords make it, would be replaced by a file.
     """
     path = Path(os.path.realpath(path))
     _check(name)
     if path.exists() and not os.access(path, os.R_OK):
         raise InvalidSettings(f"{path} cannot be read: permission denied")
-    if path.is_dir():
-        raise InvalidSettings(f"{path} is a directory, not a file")
+    if path.exists() and not path.is_file():
+        what = "a directory" if path.is_dir() else "a pipe or a device"
+        raise InvalidSettings(f"{path} is {what}, not a file")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         missing = "is not writable" if path.parent.is_dir() else "does not exist"
         raise InvalidSettings(f"{path} cannot be written: {path.parent} {missing}")
@@ -79,7 +81,7 @@ def write_variable(path: str | Path, name: str, value: SecretStr) -> None:
     """
     # A link stays one: what it leads to is replaced.
     target = Path(os.path.realpath(path))
-    _check(name)
+    check_writable(target, name)
     plain = value.get_secret_value()
     if not plain.isprintable():
         raise InvalidSettings(f"{name}: a value with line breaks or the like is not written")

@@ -166,3 +166,13 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     for wrong, words in ((tmp_path, "is a directory"), (tmp_path / "no" / ".env", "not exist")):
         with pytest.raises(InvalidSettings, match=words):
             envfile.check_writable(wrong, "TOKEN")
+
+
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / ".env"
+    os.mkfifo(pipe)
+    with pytest.raises(InvalidSettings, match="a pipe or a device, not a file"):
+        envfile.check_writable(pipe, "TOKEN")
+    with pytest.raises(InvalidSettings, match="a pipe or a device, not a file"):
+        put(pipe)
+    assert pipe.is_fifo()
