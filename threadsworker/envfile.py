@@ -145,7 +145,14 @@ def _sync(directory: Path) -> None:
 
 
 def changed(text: str, name: str, value: str) -> str:
-    """A file's text with another value of the variable: pure. Added at the end if it is new."""
+    """
+    A file's text with another value of the variable: pure. Added at the end if it is new.
+
+    Raises
+    ------
+    InvalidSettings:
+        A quote that stands open elsewhere would swallow it.
+    """
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     # By the same reader that will read it: a line may be in the middle of another's value.
     lines = parse_stream(StringIO(text.removeprefix(mark), newline=""))
@@ -159,7 +166,18 @@ def changed(text: str, name: str, value: str) -> str:
         end = "\r\n" if "\r\n" in text else "\n"
         gap = "" if not found[-1].strip(mark) or text.endswith(("\n", "\r")) else end
         found.append(f"{gap}{name}={_quoted(value, '')}{end}")
-    return "".join(found)
+    after = "".join(found)
+    if _values(after) != {**_values(text), name: value}:
+        raise InvalidSettings(
+            f"the line of {name} would not be read as it is meant: a quote stands open in another"
+        )
+    return after
+
+
+def _values(text: str) -> dict[str, str | None]:
+    """The variables of a file's text."""
+    lines = parse_stream(StringIO(text.removeprefix("\ufeff"), newline=""))
+    return {line.key: line.value for line in lines if line.key is not None}
 
 
 #: A line that sets a variable, as python-dotenv reads it.

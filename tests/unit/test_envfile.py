@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -88,7 +89,12 @@ def test_what_is_written_is_what_is_read_and_the_rest_stays(lines: list[str], va
     if not value.isprintable():
         return
     before = "\n".join(lines)
-    after = envfile.changed(before, "TOKEN", value)
+    try:
+        after = envfile.changed(before, "TOKEN", value)
+    except InvalidSettings:
+        # It would not be read. Nothing but an open quote is a reason.
+        assert any(line.error for line in parse_stream(StringIO(before)))
+        return
 
     def read(text: str) -> dict[str, str | None]:
         return dotenv_values(stream=StringIO(text), interpolate=False)
@@ -166,6 +172,16 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     for wrong, words in ((tmp_path, "is a directory"), (tmp_path / "no" / ".env", "not exist")):
         with pytest.raises(InvalidSettings, match=words):
             envfile.check_writable(wrong, "TOKEN")
+
+
+def test_a_quote_that_stands_open_elsewhere_swallows_no_value(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text("E='\nTOKEN=old\n")
+    with pytest.raises(InvalidSettings, match=r"the line of TOKEN .* a quote stands open"):
+        put(path, "in need of quotes")
+    assert path.read_text() == "E='\nTOKEN=old\n"
+    # A token of Meta's needs none.
+    assert put(path) == f"E='\nTOKEN={NEW}\n"
 
 
 def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
