@@ -166,6 +166,7 @@ class _Pinned(HTTPConnection):
 
     def connect(self) -> None:
         self.sock = self._reached()
+        self._go_on()
         self.sock.settimeout(READ_TIMEOUT)
         if self._tls is not None:
             # In two steps, so that `cut` reaches a handshake too.
@@ -173,6 +174,7 @@ class _Pinned(HTTPConnection):
                 self.sock, server_hostname=self.host, do_handshake_on_connect=False
             )
             self.sock = secured
+            self._go_on()
             secured.do_handshake()
 
     def _reached(self) -> socket.socket:
@@ -185,6 +187,11 @@ class _Pinned(HTTPConnection):
             except OSError as error:
                 failure = error
         raise failure
+
+    def _go_on(self) -> None:
+        """Raise if `cut` came while there was no socket, or another one, to end."""
+        if self.is_cut:
+            raise TimeoutError("cut")
 
     def cut(self) -> None:
         """End whatever it is waiting for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,6 +14,7 @@ from tests.receiver import receiver
 from threadsworker import NotPossible
 from threadsworker.notice import GAPS, DeliveryState
 from threadsworker.signature import SIGNATURE, verify
+from threadsworker.steps import deliver as delivering
 from threadsworker.steps.deliver import EACH, LEASE, MOST, deliver
 from threadsworker.steps.desk import Desk
 from threadsworker.store import deliveries
@@ -29,6 +31,20 @@ def called(notice: dict[str, Any]) -> None:
 def broken(notice: dict[str, Any]) -> None:
     """What an app should not subscribe."""
     raise ValueError("the text of a post, perhaps")
+
+
+def leaving(notice: dict[str, Any]) -> None:
+    """What a script that was made a function may do."""
+    sys.exit(3)
+
+
+RELEASED = threading.Event()
+
+
+def hanging(notice: dict[str, Any]) -> None:
+    """What waits for something that does not come."""
+    CALLED.append(notice)
+    RELEASED.wait(60)
 
 
 @pytest.fixture
@@ -128,6 +144,73 @@ def test_a_function_that_is_not_there_any_more_is_a_failed_try(office: Office) -
     tell(office)
     assert office.deliver() == 0
     assert office.log()[0].last_error == "ModuleNotFoundError"
+
+
+def test_a_function_that_ends_the_process_is_a_failed_try(office: Office) -> None:
+    office.client.subscribe(leaving)
+    tell(office)
+    assert office.deliver() == 0
+    (told,) = office.log()
+    assert (told.state, told.tries, told.last_error) == (DeliveryState.PENDING, 1, "SystemExit")
+
+
+def test_functions_that_never_return_keep_neither_the_worker_nor_others(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "CALL_DEADLINE", 0.2)
+    monkeypatch.setattr(delivering, "LONGEST_GO", 0.1)
+    CALLED.clear()
+    RELEASED.clear()
+    office.client.subscribe(hanging)
+    for _ in range(EACH + 1):
+        tell(office)
+    office.client.subscribe("shop.tasks.told")
+    tell(office)
+    try:
+        assert office.deliver() == 1
+        assert [one.last_error for one in office.log()].count("took too long") == EACH
+        office.deliver(HOUR)
+        assert len(CALLED) == EACH
+        assert {one.last_error for one in office.client.deliveries(state="pending")} <= {
+            "took too long",
+            "calls before it have not come back",
+            None,
+        }
+    finally:
+        RELEASED.set()
+
+
+def test_what_cannot_be_tried_at_all_comes_back_later_each_time(office: Office) -> None:
+    office.client.subscribe("shop.tasks.told")
+    tell(office)
+
+    def refuse(*_: Any) -> None:
+        raise ValueError("the broker takes no more")
+
+    assert deliver(office.desk, send=refuse) == 0
+    (told,) = office.log()
+    assert (told.state, told.last_error) == (DeliveryState.PENDING, "ValueError")
+    assert told.due_at is not None
+    assert told.due_at < office.now + LEASE
+
+
+def test_a_delivery_that_no_worker_survives_is_given_up(office: Office) -> None:
+    office.client.subscribe("shop.tasks.told")
+    tell(office)
+    for _ in range(len(GAPS) + 1):
+        # Who claims it dies.
+        assert len(claim(office)) == 1
+        office.now += LEASE
+    assert office.deliver() == 0
+    assert office.sent == []
+    assert office.log()[0].state == DeliveryState.FAILED
+
+
+def test_one_go_empties_an_outbox_of_a_quick_receiver(office: Office) -> None:
+    office.client.subscribe("shop.tasks.told")
+    for _ in range(5 * EACH):
+        tell(office)
+    assert office.deliver() == 5 * EACH
 
 
 def test_two_workers_at_once_deliver_once(office: Office) -> None:

@@ -174,6 +174,21 @@ def test_a_receiver_that_drips_is_given_up_too() -> None:
     assert monotonic() - began < 3
 
 
+def test_time_that_is_up_while_it_connects_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nothing to cut at that moment, and a receiver that drips would hold it for ever."""
+    connect = socket.create_connection
+
+    def slow(*arguments: object) -> socket.socket:
+        threading.Event().wait(0.2)
+        return connect(*arguments)  # type: ignore[arg-type]
+
+    with receiver() as heard:
+        monkeypatch.setattr(socket, "create_connection", slow)
+        answer = outbound.post(heard.url, b"{}", {}, allow_loopback=True, deadline=0.05)
+    assert (answer.status, answer.error) == (None, "took too long")
+    assert heard.heard == []
+
+
 def test_nobody_there_and_a_name_that_is_none() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from typing import Any
 from threadsworker import outbound, signature
 from threadsworker.errors import InvalidSettings
 from threadsworker.log import redact
-from threadsworker.notice import TargetKind, gap_after, task_and_queue
+from threadsworker.notice import GAPS, TargetKind, gap_after, task_and_queue
 from threadsworker.steps.desk import Desk
 from threadsworker.store import deliveries, duties, inbox, subscriptions
 from threadsworker.store.database import clock
@@ -30,10 +32,15 @@ logger = logging.getLogger(__name__)
 
 #: Deliveries in hand at a time, of all workers; and of these, of one subscription.
 MOST, EACH = 16, 4
-#: Rounds in one go, of which each takes `outbound.DEADLINE` at most.
-ROUNDS = 4
+#: Seconds for which one go begins another round: quick receivers get much at once, and slow ones
+#: do not keep the worker.
+LONGEST_GO = 5.0
 #: How long a claim lasts: longer than any try.
 LEASE = timedelta(seconds=3 * outbound.DEADLINE)
+#: Seconds for which a function is waited for.
+CALL_DEADLINE = 50.0
+#: Tries after which a delivery is given up, also if none of them lived to tell what came of it.
+MOST_TRIES = len(GAPS) + 1
 #: How long what is over can be looked at and replayed, and how often older rows are removed.
 KEPT_FOR, PRUNE_EVERY, PRUNE_BATCH = timedelta(days=30), timedelta(hours=1), 1000
 _PRUNE = "prune_notices"
@@ -54,11 +61,8 @@ class Try:
 def deliver(desk: Desk, *, send: Send, lease: timedelta = LEASE) -> int:
     """Try what is due; how many were delivered. `send` is for targets that are tasks."""
     _prune(desk)
-    done = 0
-    for _ in range(ROUNDS):
-        claimed = _claim(desk, lease)
-        if not claimed:
-            break
+    done, begun = 0, time.monotonic()
+    while time.monotonic() - begun < LONGEST_GO and (claimed := _claim(desk, lease)):
         with ThreadPoolExecutor(len(claimed), "deliver") as threads:
             done += sum(threads.map(lambda one: _deliver(desk, one, send), claimed))
     return done
@@ -74,14 +78,25 @@ def _claim(desk: Desk, lease: timedelta) -> list[Claimed]:
 
 
 def _deliver(desk: Desk, one: Claimed, send: Send) -> bool:
+    tried = _tried(desk, one, send)
     try:
-        tried = _try(desk, one, send)
         _record(desk, one, tried)
     except Exception:
         # The claim ends, and the delivery is due again.
         logger.exception("Delivery %s: what came of it is not known", one.id)
         return False
     return tried.delivered
+
+
+def _tried(desk: Desk, one: Claimed, send: Send) -> Try:
+    if one.tries > MOST_TRIES:
+        return Try(False, error="no worker came back from its tries")
+    try:
+        return _try(desk, one, send)
+    except Exception as error:
+        # It comes back as any other that failed: later each time, and not for ever.
+        logger.exception("Delivery %s could not be tried", one.id)
+        return Try(False, error=type(error).__name__)
 
 
 def _try(desk: Desk, one: Claimed, send: Send) -> Try:
@@ -94,13 +109,39 @@ def _try(desk: Desk, one: Claimed, send: Send) -> Try:
             except OSError:
                 return Try(False, error="the broker is out of reach")
         case TargetKind.CALLABLE:
-            try:
-                load_callable(one.target)(json.loads(one.body))
-            except Exception as error:
-                # Its message may hold anything; the log redacts, the row does not.
-                logger.warning("Delivery %s: %s failed", one.id, one.target, exc_info=True)
-                return Try(False, error=type(error).__name__)
+            return _call(one)
     return Try(True)
+
+
+def _call(one: Claimed) -> Try:
+    """
+    Call the function, in a thread that ends with the process: one that never returns must not
+    keep the worker from all else. Python cannot end it, so not many are let hang.
+    """
+    name = f"notice to {one.target}"
+    if sum(thread.name == name for thread in threading.enumerate()) >= EACH:
+        return Try(False, error="calls before it have not come back")
+    came: list[BaseException | None] = []
+
+    def call() -> None:
+        try:
+            load_callable(one.target)(json.loads(one.body))
+        except BaseException as error:
+            # `sys.exit` too: it is the function's end, and not the worker's.
+            came.append(error)
+        else:
+            came.append(None)
+
+    thread = threading.Thread(target=call, name=name, daemon=True)
+    thread.start()
+    thread.join(CALL_DEADLINE)
+    if not came:
+        return Try(False, error="took too long")
+    if (error := came[0]) is None:
+        return Try(True)
+    # Its message may hold anything; the log redacts, the row does not.
+    logger.warning("Delivery %s: %s failed", one.id, one.target, exc_info=error)
+    return Try(False, error=type(error).__name__)
 
 
 def _post(desk: Desk, one: Claimed) -> Try:
