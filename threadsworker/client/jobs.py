@@ -125,11 +125,7 @@ class Jobs(Accounts):
 
         def restart(session: Session) -> runs.Start:
             row = jobs.find(session, job_id)
-            if removal.begun(session, job_id):
-                raise NotPossible(
-                    f"job {job_id} was deleted from Threads, or part of it: enqueue it anew",
-                    code="job.deleted",
-                )
+            removal.check_whole(session, job_id)
             start = runs.retry(session, job_id, silence=self.settings.lease, now=clock(session))
             if start is None:
                 raise NotPossible(
@@ -216,7 +212,8 @@ class Jobs(Accounts):
         ------
         NotFound, NotPossible:
             There is no such job; it does not need review (`job.not_in_review`); the media id
-            is another segment's (`resolve.media_taken`).
+            is another segment's (`resolve.media_taken`); part of it was deleted from Threads, so
+            that it can only be given up (`job.deleted`).
         """
         if sum([published is not None, not_published, give_up]) != 1:
             raise TypeError("give one of published, not_published and give_up")
