@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from datetime import datetime, timedelta
@@ -101,13 +102,15 @@ class Jobs(Accounts):
         NotFound, TimeoutError:
             There is no such job; none of these happened within `timeout` seconds.
         """
-        *_, last = self.watch(job_id, timeout=timeout)
-        return last
+        # Only the last one is kept: of a long thread there are many, and each tells all.
+        return deque(self.watch(job_id, timeout=timeout), maxlen=1).pop()
 
     async def await_end(self, job_id: str, *, timeout: float | None = None) -> report.Job:
         """`wait`, to be awaited (Python keeps ``await`` to itself). It looks as `awatch` does."""
         async with aclosing(self.awatch(job_id, timeout=timeout)) as looks:
-            return [job async for job in looks][-1]
+            async for job in looks:
+                last = job
+        return last
 
     def retry(self, job_id: str) -> report.Job:
         """

@@ -61,7 +61,9 @@ def put(
     Jobs that waited for the reconnection are woken. What is not known of the token is asked
     for by whoever looks after tokens, soon.
     """
-    row = session.exec(select(AccountRow).where(AccountRow.name == name)).first()
+    # Locked: a refresh that is stored at the same moment has a version of its own.
+    found = select(AccountRow).where(AccountRow.name == name).with_for_update(key_share=True)
+    row = session.exec(found.execution_options(populate_existing=True)).first()
     if row is None:
         row = _added(session, name, user_id=user_id, now=now)
     else:
@@ -259,7 +261,9 @@ def revoked(session: Session, user_id: str, *, cipher: Cipher, now: datetime) ->
 
     Names of the user's accounts.
     """
-    rows = session.exec(select(AccountRow).where(AccountRow.user_id == user_id)).all()
+    # Locked: a refresh that is stored at the same moment must not make this one unheard.
+    found = select(AccountRow).where(AccountRow.user_id == user_id).order_by(AccountRow.id)
+    rows = session.exec(found.with_for_update(key_share=True)).all()
     for row in rows:
         standing.disconnect(
             session,
