@@ -207,7 +207,7 @@ def test_a_job_in_review_that_lost_a_part_does_not_go_on_by_itself(world: World)
     (second,) = world.sandbox.posts()
     for decision in ({"published": second.id}, {"not_published": True}):
         with pytest.raises(NotPossible) as refused:
-            world.client.resolve(job_id, **decision)  # type: ignore[arg-type]
+            world.client.resolve(job_id, **decision)
         assert refused.value.code == "job.deleted"
     assert world.client.resolve(job_id, give_up=True).state == "failed"
 
