@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+
 from threadsworker.job import RESTING, JobState, WaitReason
 from threadsworker.settings import Settings
 from threadsworker.steps.cleanup import cleanup, tidy
@@ -26,7 +28,8 @@ from threadsworker.steps.poll_status import poll_status
 from threadsworker.steps.presence import MISSED_BEATS, beat_every
 from threadsworker.steps.publish import publish
 from threadsworker.steps.reply_chain import next_segment, reply_chain
-from threadsworker.steps.take import Again, Broken, Go, Next, Stop, take
+from threadsworker.steps.start import DATABASE_PATIENCE
+from threadsworker.steps.take import DATABASE_GAP, Again, Broken, Go, Next, Stop, take
 from threadsworker.steps.upload import upload
 from threadsworker.store import jobs, runs, workers
 from threadsworker.store.database import clock
@@ -169,16 +172,38 @@ class Walker:
         clock_off = None if timeout is None else time.monotonic() + timeout
         nap = partial(self._nap, job_id, clock_off)
         told = None
-        while not (look := self._look(job_id)).rests:
+        while True:
+            look, start = self._patiently(job_id, nap)
+            if look.rests:
+                return
             if look.long_wait not in (None, told):
                 told = look.long_wait
                 logger.warning("Job %s waits: %s", job_id, told)
-            start = self._taken(look)
             if start is None:
                 nap(LOOK_EVERY)
                 continue
-            self._say_so(look)
             self._walk(first(start), nap)
+
+    def _patiently(self, job_id: str, nap: Callable[[float], None]) -> tuple[_Look, Start | None]:
+        """
+        The job, and the run of it that this process may begin.
+
+        A database that does not answer is asked again, as a worker's messages do: a script that
+        ended for that would be run again, and its posts might be enqueued twice.
+        """
+        patience_ends = time.monotonic() + DATABASE_PATIENCE
+        while True:
+            try:
+                look = self._look(job_id)
+                start = None if look.rests else self._taken(look)
+                if start is not None:
+                    self._say_so(look)
+                return look, start
+            except (OperationalError, InterfaceError):
+                if time.monotonic() >= patience_ends:
+                    raise
+                logger.warning("Job %s: the database does not answer; it is asked again", job_id)
+                nap(DATABASE_GAP.total_seconds())
 
     def _look(self, job_id: str) -> _Look:
         with self._desk.reading() as session:
