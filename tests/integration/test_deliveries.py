@@ -291,6 +291,18 @@ def test_a_subscription_that_goes_takes_its_deliveries_along(office: Office) -> 
     assert office.log() == []
 
 
+def test_all_that_is_long_over_is_removed_however_much_it_is(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "PRUNE_BATCH", 2)
+    office.client.subscribe("shop.tasks.told")
+    for _ in range(5):
+        tell(office)
+    assert office.deliver() == 5
+    office.deliver(31 * 24 * HOUR)
+    assert office.log() == []
+
+
 def test_what_is_long_over_is_removed(office: Office) -> None:
     given = office.client.subscribe("shop.tasks.told")
     tell(office)

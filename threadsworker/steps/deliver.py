@@ -42,7 +42,9 @@ CALL_DEADLINE = 50.0
 #: Tries after which a delivery is given up, also if none of them lived to tell what came of it.
 MOST_TRIES = len(GAPS) + 1
 #: How long what is over can be looked at and replayed, and how often older rows are removed.
-KEPT_FOR, PRUNE_EVERY, PRUNE_BATCH = timedelta(days=30), timedelta(hours=1), 1000
+KEPT_FOR, PRUNE_EVERY = timedelta(days=30), timedelta(hours=1)
+#: Most rows removed in one transaction, and most of these in one go.
+PRUNE_BATCH, PRUNE_BATCHES = 1000, 20
 _PRUNE = "prune_notices"
 
 #: Sends a task: its name, its queue, and its keyword arguments.
@@ -221,8 +223,14 @@ def _prune(desk: Desk) -> None:
         last = duties.last_done(session, _PRUNE)
         if last is not None and clock(session) - last < PRUNE_EVERY:
             return
-    with desk.transaction() as session:
-        now = clock(session)
-        duties.done(session, _PRUNE, now=now)
-        deliveries.prune(session, before=now - KEPT_FOR, limit=PRUNE_BATCH)
-        inbox.prune(session, before=now - KEPT_FOR, limit=PRUNE_BATCH)
+    for _ in range(PRUNE_BATCHES):
+        with desk.transaction() as session:
+            now = clock(session)
+            duties.done(session, _PRUNE, now=now)
+            before = now - KEPT_FOR
+            removed = max(
+                deliveries.prune(session, before=before, limit=PRUNE_BATCH),
+                inbox.prune(session, before=before, limit=PRUNE_BATCH),
+            )
+        if removed < PRUNE_BATCH:
+            return
