@@ -30,8 +30,9 @@ from threadsworker.steps.publish import publish
 from threadsworker.steps.reply_chain import next_segment, reply_chain
 from threadsworker.steps.start import DATABASE_PATIENCE
 from threadsworker.steps.take import DATABASE_GAP, Again, Broken, Go, Next, Stop, take
+from threadsworker.steps.upkeep import DISPATCH, silence_of
 from threadsworker.steps.upload import upload
-from threadsworker.store import jobs, runs, workers
+from threadsworker.store import duties, jobs, runs, workers
 from threadsworker.store.database import clock
 from threadsworker.store.runs import Start
 from threadsworker.store.tables import JobRow
@@ -108,11 +109,18 @@ def following(desk: Desk, hint: Hint, outcome: Next) -> Hint | None:
 
 @dataclass(frozen=True)
 class _Look:
-    """A job at one moment, and whether there are workers."""
+    """A job at one moment, and who else may work it."""
 
     row: JobRow
     now: datetime
     has_workers: bool
+    #: Whether workers are sent for what is due.
+    has_beat: bool
+
+    @property
+    def is_the_workers(self) -> bool:
+        """Whether it is left to workers: without beat those come for what they were sent for."""
+        return self.has_workers and (self.has_beat or not self.is_due)
 
     @property
     def is_due(self) -> bool:
@@ -208,15 +216,20 @@ class Walker:
     def _look(self, job_id: str) -> _Look:
         with self._desk.reading() as session:
             now = clock(session)
-            has_workers = workers.is_any_alive(session, since=now - self._silence)
-            return _Look(jobs.find(session, job_id), now, has_workers)
+            last = duties.last_done(session, DISPATCH)
+            return _Look(
+                jobs.find(session, job_id),
+                now,
+                has_workers=workers.is_any_alive(session, since=now - self._silence),
+                has_beat=last is not None and now - last <= silence_of(self._desk.settings),
+            )
 
     def _taken(self, look: _Look) -> Start | None:
         """The run that this process may begin; None: it is another's, or not due."""
         row = look.row
-        if look.has_workers:
+        if look.is_the_workers:
             return None
-        if row.state == JobState.QUEUED:
+        if row.state == JobState.QUEUED and not look.has_workers:
             # Its message reached nobody: this is what a reader of it would do.
             return Start(row.id, row.run, next_segment(self._desk, row.id))
         if not look.is_due:
@@ -230,8 +243,10 @@ class Walker:
             return
         self._has_said = True
         logger.warning(
-            "No worker is running, so this process works its jobs itself; `threadsworker up` "
-            "starts one"
+            "%s, so this process works its jobs itself; `threadsworker up` starts both",
+            "No beat is running, which sends the workers"
+            if look.has_workers
+            else "No worker is running",
         )
         with self._desk.reading() as session:
             others = set(runs.left_behind(session, look.row.account_id, now=look.now))
