@@ -236,7 +236,8 @@ def test_two_workers_at_once_deliver_once(office: Office) -> None:
 
 def claim(office: Office) -> list[deliveries.Claimed]:
     with office.desk.transaction() as session:
-        return deliveries.claim(session, lease=LEASE, now=office.now, most=MOST, each=EACH)
+        due = deliveries.next_due(session, now=office.now, most=MOST, each=EACH)
+        return deliveries.claim(session, due, lease=LEASE, now=office.now)
 
 
 def test_who_is_slower_than_its_claim_tells_facts_and_decides_nothing(office: Office) -> None:
@@ -259,6 +260,20 @@ def test_who_is_slower_than_its_claim_tells_facts_and_decides_nothing(office: Of
             session, fast, status=500, error="", again_at=office.now, now=office.now
         )
     assert office.log()[0].state == DeliveryState.DELIVERED
+
+
+def test_of_two_who_are_told_the_same_one_has_it(office: Office) -> None:
+    office.client.subscribe("shop.tasks.told")
+    for _ in range(EACH):
+        tell(office)
+    with office.desk.reading() as session:
+        due = deliveries.next_due(session, now=office.now, most=MOST, each=EACH)
+    taken = []
+    for _ in range(2):
+        with office.desk.transaction() as session:
+            taken.append(deliveries.claim(session, due, lease=LEASE, now=office.now))
+    assert [len(one) for one in taken] == [EACH, 0]
+    assert {one.tries for one in taken[0]} == {1}
 
 
 def test_one_receiver_does_not_take_the_place_of_others(office: Office) -> None:

@@ -72,11 +72,11 @@ def deliver(desk: Desk, *, send: Send, lease: timedelta = LEASE) -> int:
 
 def _claim(desk: Desk, lease: timedelta) -> list[Claimed]:
     with desk.reading() as session:
-        if not deliveries.any_due(session, now=clock(session)):
-            return []
+        due = deliveries.next_due(session, now=clock(session), most=MOST, each=EACH)
+    if not due:
+        return []
     with desk.transaction() as session:
-        now = clock(session)
-        return deliveries.claim(session, lease=lease, now=now, most=MOST, each=EACH)
+        return deliveries.claim(session, due, lease=lease, now=clock(session))
 
 
 def _deliver(desk: Desk, one: Claimed, send: Send) -> bool:
