@@ -45,19 +45,26 @@ def still_live(session: Session, job_id: str) -> list[tuple[int, str]]:
     ]
 
 
-def begun(session: Session, job_id: str) -> bool:
-    """Whether a part of the job was deleted: it cannot be gone on with."""
-    return bool(_deleted(session, job_id))
+def begun(session: Session, job_id: str, *, but: int | None = None) -> bool:
+    """
+    Whether a part of the job was deleted: it cannot be gone on with.
+
+    `but`: a segment that does not count, since it is about to be published anew.
+    """
+    gone = _deleted(session, job_id)
+    return bool(gone) and any(
+        row.media_id in gone and row.index != but for row in segments.of_job(session, job_id)
+    )
 
 
-def check_whole(session: Session, job_id: str) -> None:
+def check_whole(session: Session, job_id: str, *, but: int | None = None) -> None:
     """
     Raises
     ------
     NotPossible:
         A part of the job was deleted: what came next would hang below nothing (`job.deleted`).
     """
-    if begun(session, job_id):
+    if begun(session, job_id, but=but):
         raise NotPossible(
             f"job {job_id} was deleted from Threads, or part of it: enqueue it anew",
             code="job.deleted",

@@ -53,8 +53,9 @@ def decide(
         the media id is another segment's; a part of it was deleted.
     """
     reason = _in_review(session, job_id).reason
-    removal.check_whole(session, job_id)
     index = segments.next_index(session, job_id)
+    # A detached reply may be deleted, to be published anew.
+    removal.check_whole(session, job_id, but=index if media_id is None else None)
     start = runs.retry(
         session,
         job_id,
