@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+
 from threadsworker.job import RESTING, JobState, WaitReason
 from threadsworker.settings import Settings
 from threadsworker.steps.cleanup import cleanup, tidy
@@ -26,9 +28,11 @@ from threadsworker.steps.poll_status import poll_status
 from threadsworker.steps.presence import MISSED_BEATS, beat_every
 from threadsworker.steps.publish import publish
 from threadsworker.steps.reply_chain import next_segment, reply_chain
-from threadsworker.steps.take import Again, Broken, Go, Next, Stop, take
+from threadsworker.steps.start import DATABASE_PATIENCE
+from threadsworker.steps.take import DATABASE_GAP, Again, Broken, Go, Next, Stop, take
+from threadsworker.steps.upkeep import DISPATCH, silence_of
 from threadsworker.steps.upload import upload
-from threadsworker.store import jobs, runs, workers
+from threadsworker.store import duties, jobs, runs, workers
 from threadsworker.store.database import clock
 from threadsworker.store.runs import Start
 from threadsworker.store.tables import JobRow
@@ -105,11 +109,18 @@ def following(desk: Desk, hint: Hint, outcome: Next) -> Hint | None:
 
 @dataclass(frozen=True)
 class _Look:
-    """A job at one moment, and whether there are workers."""
+    """A job at one moment, and who else may work it."""
 
     row: JobRow
     now: datetime
     has_workers: bool
+    #: Whether workers are sent for what is due.
+    has_beat: bool
+
+    @property
+    def is_the_workers(self) -> bool:
+        """Whether it is left to workers: without beat those come for what they were sent for."""
+        return self.has_workers and (self.has_beat or not self.is_due)
 
     @property
     def is_due(self) -> bool:
@@ -169,29 +180,56 @@ class Walker:
         clock_off = None if timeout is None else time.monotonic() + timeout
         nap = partial(self._nap, job_id, clock_off)
         told = None
-        while not (look := self._look(job_id)).rests:
+        while True:
+            look, start = self._patiently(job_id, nap)
+            if look.rests:
+                return
             if look.long_wait not in (None, told):
                 told = look.long_wait
                 logger.warning("Job %s waits: %s", job_id, told)
-            start = self._taken(look)
             if start is None:
                 nap(LOOK_EVERY)
                 continue
-            self._say_so(look)
             self._walk(first(start), nap)
+
+    def _patiently(self, job_id: str, nap: Callable[[float], None]) -> tuple[_Look, Start | None]:
+        """
+        The job, and the run of it that this process may begin.
+
+        A database that does not answer is asked again, as a worker's messages do: a script that
+        ended for that would be run again, and its posts might be enqueued twice.
+        """
+        patience_ends = time.monotonic() + DATABASE_PATIENCE
+        while True:
+            try:
+                look = self._look(job_id)
+                start = None if look.rests else self._taken(look)
+                if start is not None:
+                    self._say_so(look)
+                return look, start
+            except (OperationalError, InterfaceError):
+                if time.monotonic() >= patience_ends:
+                    raise
+                logger.warning("Job %s: the database does not answer; it is asked again", job_id)
+                nap(DATABASE_GAP.total_seconds())
 
     def _look(self, job_id: str) -> _Look:
         with self._desk.reading() as session:
             now = clock(session)
-            has_workers = workers.is_any_alive(session, since=now - self._silence)
-            return _Look(jobs.find(session, job_id), now, has_workers)
+            last = duties.last_done(session, DISPATCH)
+            return _Look(
+                jobs.find(session, job_id),
+                now,
+                has_workers=workers.is_any_alive(session, since=now - self._silence),
+                has_beat=last is not None and now - last <= silence_of(self._desk.settings),
+            )
 
     def _taken(self, look: _Look) -> Start | None:
         """The run that this process may begin; None: it is another's, or not due."""
         row = look.row
-        if look.has_workers:
+        if look.is_the_workers:
             return None
-        if row.state == JobState.QUEUED:
+        if row.state == JobState.QUEUED and not look.has_workers:
             # Its message reached nobody: this is what a reader of it would do.
             return Start(row.id, row.run, next_segment(self._desk, row.id))
         if not look.is_due:
@@ -205,8 +243,10 @@ class Walker:
             return
         self._has_said = True
         logger.warning(
-            "No worker is running, so this process works its jobs itself; `threadsworker up` "
-            "starts one"
+            "%s, so this process works its jobs itself; `threadsworker up` starts both",
+            "No beat is running, which sends the workers"
+            if look.has_workers
+            else "No worker is running",
         )
         with self._desk.reading() as session:
             others = set(runs.left_behind(session, look.row.account_id, now=look.now))

@@ -5,24 +5,21 @@ from __future__ import annotations
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from time import monotonic
 from typing import Any
 
 import pytest
 
 from tests.integration.notice_office import HOUR, SECOND, START, Office
 from tests.receiver import receiver
-from tests.services import eventually
 from threadsworker import NotPossible
 from threadsworker.notice import GAPS, DeliveryState
 from threadsworker.signature import SIGNATURE, verify
+from threadsworker.steps import deliver as delivering
 from threadsworker.steps.deliver import EACH, LEASE, MOST, deliver
 from threadsworker.steps.desk import Desk
 from threadsworker.store import deliveries
 from threadsworker.store.notice_tables import DeliveryRow
 
-RELEASED = threading.Event()
 CALLED: list[dict[str, Any]] = []
 
 
@@ -36,14 +33,18 @@ def broken(notice: dict[str, Any]) -> None:
     raise ValueError("the text of a post, perhaps")
 
 
-def quits(notice: dict[str, Any]) -> None:
-    """What was a script, and is imported now."""
-    sys.exit("usage: quits")
+def leaving(notice: dict[str, Any]) -> None:
+    """What a script that was made a function may do."""
+    sys.exit(3)
 
 
-def hangs(notice: dict[str, Any]) -> None:
-    """What waits for something that does not come for long."""
-    assert RELEASED.wait(20)
+RELEASED = threading.Event()
+
+
+def hanging(notice: dict[str, Any]) -> None:
+    """What waits for something that does not come."""
+    CALLED.append(notice)
+    RELEASED.wait(60)
 
 
 @pytest.fixture
@@ -145,43 +146,71 @@ def test_a_function_that_is_not_there_any_more_is_a_failed_try(office: Office) -
     assert office.log()[0].last_error == "ModuleNotFoundError"
 
 
-def test_a_function_that_wants_to_end_the_process_is_a_failed_try(office: Office) -> None:
-    office.client.subscribe(quits)
+def test_a_function_that_ends_the_process_is_a_failed_try(office: Office) -> None:
+    office.client.subscribe(leaving)
     tell(office)
-    assert office.deliver() == 0
-    assert (office.log()[0].tries, office.log()[0].last_error) == (1, "SystemExit")
-
-
-def test_a_function_that_hangs_does_not_hold_the_worker(office: Office) -> None:
-    RELEASED.clear()
-    CALLED.clear()
-    office.client.subscribe(hangs)
-    office.client.subscribe(called)
-    tell(office)
-    began = monotonic()
-    assert deliver(office.desk, send=lambda *_: None, lease=timedelta(seconds=1)) == 1
-    assert monotonic() - began < 5
-    assert len(CALLED) == 1
-    hung = next(one for one in office.log() if one.target.endswith("hangs"))
-    assert (hung.state, hung.tries) == (DeliveryState.PENDING, 1)
-    assert hung.last_error == "it did not come back in time"
-    # That it came back after all is a fact.
-    RELEASED.set()
-    eventually(lambda: {one.state for one in office.log()} == {DeliveryState.DELIVERED})
-
-
-def test_what_its_worker_dies_of_is_given_up_as_well(office: Office) -> None:
-    CALLED.clear()
-    office.client.subscribe(called)
-    tell(office)
-    for _ in range(len(GAPS) + 1):
-        with office.desk.transaction() as session:
-            assert deliveries.claim(session, lease=LEASE, now=office.now, most=MOST, each=EACH)
-        office.now += LEASE
     assert office.deliver() == 0
     (told,) = office.log()
-    assert (told.state, told.last_error) == (DeliveryState.FAILED, "no try came to an end")
-    assert CALLED == []
+    assert (told.state, told.tries, told.last_error) == (DeliveryState.PENDING, 1, "SystemExit")
+
+
+def test_functions_that_never_return_keep_neither_the_worker_nor_others(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "CALL_DEADLINE", 0.2)
+    monkeypatch.setattr(delivering, "LONGEST_GO", 0.1)
+    CALLED.clear()
+    RELEASED.clear()
+    office.client.subscribe(hanging)
+    for _ in range(EACH + 1):
+        tell(office)
+    office.client.subscribe("shop.tasks.told")
+    tell(office)
+    try:
+        assert office.deliver() == 1
+        assert [one.last_error for one in office.log()].count("took too long") == EACH
+        office.deliver(HOUR)
+        assert len(CALLED) == EACH
+        assert {one.last_error for one in office.client.deliveries(state="pending")} <= {
+            "took too long",
+            "calls before it have not come back",
+            None,
+        }
+    finally:
+        RELEASED.set()
+
+
+def test_what_cannot_be_tried_at_all_comes_back_later_each_time(office: Office) -> None:
+    office.client.subscribe("shop.tasks.told")
+    tell(office)
+
+    def refuse(*_: Any) -> None:
+        raise ValueError("the broker takes no more")
+
+    assert deliver(office.desk, send=refuse) == 0
+    (told,) = office.log()
+    assert (told.state, told.last_error) == (DeliveryState.PENDING, "ValueError")
+    assert told.due_at is not None
+    assert told.due_at < office.now + LEASE
+
+
+def test_a_delivery_that_no_worker_survives_is_given_up(office: Office) -> None:
+    office.client.subscribe("shop.tasks.told")
+    tell(office)
+    for _ in range(len(GAPS) + 1):
+        # Who claims it dies.
+        assert len(claim(office)) == 1
+        office.now += LEASE
+    assert office.deliver() == 0
+    assert office.sent == []
+    assert office.log()[0].state == DeliveryState.FAILED
+
+
+def test_one_go_empties_an_outbox_of_a_quick_receiver(office: Office) -> None:
+    office.client.subscribe("shop.tasks.told")
+    for _ in range(5 * EACH):
+        tell(office)
+    assert office.deliver() == 5 * EACH
 
 
 def test_two_workers_at_once_deliver_once(office: Office) -> None:
@@ -207,7 +236,8 @@ def test_two_workers_at_once_deliver_once(office: Office) -> None:
 
 def claim(office: Office) -> list[deliveries.Claimed]:
     with office.desk.transaction() as session:
-        return deliveries.claim(session, lease=LEASE, now=office.now, most=MOST, each=EACH)
+        due = deliveries.next_due(session, now=office.now, most=MOST, each=EACH)
+        return deliveries.claim(session, due, lease=LEASE, now=office.now)
 
 
 def test_who_is_slower_than_its_claim_tells_facts_and_decides_nothing(office: Office) -> None:
@@ -230,6 +260,20 @@ def test_who_is_slower_than_its_claim_tells_facts_and_decides_nothing(office: Of
             session, fast, status=500, error="", again_at=office.now, now=office.now
         )
     assert office.log()[0].state == DeliveryState.DELIVERED
+
+
+def test_of_two_who_are_told_the_same_one_has_it(office: Office) -> None:
+    office.client.subscribe("shop.tasks.told")
+    for _ in range(EACH):
+        tell(office)
+    with office.desk.reading() as session:
+        due = deliveries.next_due(session, now=office.now, most=MOST, each=EACH)
+    taken = []
+    for _ in range(2):
+        with office.desk.transaction() as session:
+            taken.append(deliveries.claim(session, due, lease=LEASE, now=office.now))
+    assert [len(one) for one in taken] == [EACH, 0]
+    assert {one.tries for one in taken[0]} == {1}
 
 
 def test_one_receiver_does_not_take_the_place_of_others(office: Office) -> None:
@@ -259,6 +303,18 @@ def test_a_subscription_that_goes_takes_its_deliveries_along(office: Office) -> 
     office.client.unsubscribe(given.id)
     with office.desk.transaction() as session:
         assert not deliveries.delivered(session, one.id, status=200, now=office.now)
+    assert office.log() == []
+
+
+def test_all_that_is_long_over_is_removed_however_much_it_is(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "PRUNE_BATCH", 2)
+    office.client.subscribe("shop.tasks.told")
+    for _ in range(5):
+        tell(office)
+    assert office.deliver() == 5
+    office.deliver(31 * 24 * HOUR)
     assert office.log() == []
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
 
 from tests.integration.test_store import LEASE, TROUBLE, add_job, expire_lease, held, job, take
+from tests.services import eventually
 from threadsworker.job import JobState, WaitReason
-from threadsworker.store import jobs, runs, workers
-from threadsworker.store.database import clock, reading, transaction
+from threadsworker.settings import load_settings
+from threadsworker.store import decisions, jobs, runs, workers
+from threadsworker.store.database import clock, make_engine, reading, transaction
 from threadsworker.store.runs import Start
+from threadsworker.walk import Walker
 
 NOW = timedelta(0)
 
@@ -75,3 +81,35 @@ def test_what_is_left_behind_is_due_and_nobodys(engine: Engine) -> None:
         jobs.fail(session, claim, TROUBLE, now=now)
         assert runs.left_behind(session, account, now=now) == [due, begun]
         assert runs.left_behind(session, "another", now=now) == []
+
+
+def test_who_waits_for_a_job_outlives_a_restart_of_the_database(
+    engine: Engine, database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    if engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has no server that could be away")
+    name = make_url(database_url).database
+    server = make_engine(database_url.replace(f"/{name}", "/postgres", 1))
+    job_id = add_job(engine, due_in=timedelta(hours=1))
+    walker = Walker(load_settings(home=tmp_path, database_url=database_url))
+
+    def allow(answer: str) -> None:
+        engine.dispose()
+        with server.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {answer}")
+            connection.exec_driver_sql(
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+            )
+
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(walker.finish, job_id, timeout=30)
+        try:
+            allow("false")
+            eventually(lambda: "the database does not answer" in caplog.text, timeout=10)
+        finally:
+            allow("true")
+        with transaction(engine) as session:
+            assert decisions.cancel(session, job_id, now=clock(session))
+        waiting.result(timeout=20)
+    walker.close()
+    server.dispose()

@@ -56,6 +56,8 @@ def test_a_command_on_the_page_runs(command: str, tmp_path: Path) -> None:
 
 
 def test_the_page_names_every_method_of_an_account() -> None:
-    methods = {name for name in vars(Account) if not name.startswith("_")}
+    methods = {name for name in dir(Account) if not name.startswith("_")}
+    # What is awaited is the same, with an ``a`` before its name.
+    own = {name for name in methods if name[:1] != "a" or name[1:] not in methods}
     named = set(re.findall(r"`(\w+)\(", PAGE))
-    assert methods <= named, methods - named
+    assert own <= named, own - named

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Barrier, Thread
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine
+from sqlmodel import Session
 
 from threadsworker.crypto import Cipher
 from threadsworker.job import JobState
@@ -222,3 +225,59 @@ def test_a_token_that_is_about_to_end_is_told_of_once(engine: Engine, account_id
         (told,) = expiring.take_soon_over(session, before=now + 7 * DAY, now=now)
         assert (told.account, told.job_id, told.expires_at.tzinfo) == ("main", None, now.tzinfo)
         assert expiring.take_soon_over(session, before=now + 7 * DAY, now=now) == []
+
+
+@contextmanager
+def while_a_refresh_is_stored(engine: Engine, act: Callable[[Session], object]) -> Iterator[Held]:
+    """`act` begins before what a refresh has brought is committed, and ends after that."""
+    hold = held(engine)
+
+    def other() -> None:
+        with transaction(engine) as session:
+            act(session)
+
+    with transaction(engine) as session:
+        now = clock(session)
+        kept = tokens.keep(session, hold, "fresh", same=False, expires_at=now + DAY, now=now)
+        assert kept is not None
+        thread = Thread(target=other)
+        thread.start()
+        # Long enough to read the row, which it may not change yet.
+        thread.join(0.5)
+    thread.join()
+    yield kept
+
+
+def test_a_token_that_a_person_puts_during_a_refresh_is_another_one_than_the_refreshed(
+    engine: Engine, account_id: str
+) -> None:
+    """What is heard of the one from then on must not be taken for the other's."""
+
+    def put(session: Session) -> None:
+        accounts.put(
+            session,
+            "main",
+            user_id="1",
+            access_token=SecretStr("a-token-from-a-person"),
+            github_repo=None,
+            github_token=None,
+            token_expires_at=None,
+            cipher=CIPHER,
+            now=clock(session),
+        )
+
+    with while_a_refresh_is_stored(engine, put) as kept, transaction(engine) as session:
+        now = clock(session)
+        assert not tokens.reject(session, kept, because="revoked", look_at=now, now=now)
+    assert row(engine).token_version == kept.token_version + 1
+    assert row(engine).status == "active"
+
+
+def test_an_owner_who_takes_a_token_back_during_its_refresh_is_heard(
+    engine: Engine, account_id: str
+) -> None:
+    def revoke(session: Session) -> None:
+        accounts.revoked(session, "1", issued_before=None, cipher=CIPHER, now=clock(session))
+
+    with while_a_refresh_is_stored(engine, revoke):
+        assert row(engine).status == "needs_reconnect"

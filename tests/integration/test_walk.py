@@ -18,6 +18,9 @@ from tests.services import eventually
 from threadsworker import Client
 from threadsworker.sandbox import Sandbox
 from threadsworker.settings import Settings, load_settings
+from threadsworker.steps.desk import Desk
+from threadsworker.steps.upkeep import DISPATCH
+from threadsworker.store import duties, workers
 from threadsworker.walk import Walker
 
 
@@ -203,6 +206,30 @@ def test_a_paused_account_is_not_waited_for(
     client.resume_account("main")
     walker.finish(job_id, timeout=20)
     assert client.get(job_id).state == "published"
+    walker.close()
+
+
+@pytest.mark.parametrize("has_beat", [True, False])
+def test_what_is_due_is_left_to_a_worker_only_while_beat_sends_for_one(
+    client: Client, settings: Settings, clock: Clock, sandbox: Sandbox, has_beat: bool
+) -> None:
+    """Else a job whose message was lost, or that is parked, would be waited for without end."""
+    job_id = client.enqueue("hello").id
+    walker = Walker(settings, now=clock)
+    desk = Desk(settings, now=clock)
+    clock.ahead = timedelta(hours=1)
+    with desk.transaction() as session:
+        # It will not fall silent.
+        workers.beat(session, "a worker", now=clock() + timedelta(days=1))
+        if has_beat:
+            duties.done(session, DISPATCH, now=clock())
+    if has_beat:
+        with pytest.raises(TimeoutError):
+            walker.finish(job_id, timeout=1)
+    else:
+        walker.finish(job_id, timeout=20)
+    assert [post.text for post in sandbox.posts()] == ([] if has_beat else ["hello"])
+    desk.engine.dispose()
     walker.close()
 
 

@@ -10,6 +10,7 @@ import requests
 from typer.testing import CliRunner
 
 from tests.reliability.doubt import (
+    HOUR,
     LOST,
     THREAD,
     done,
@@ -188,6 +189,27 @@ def test_a_job_that_needs_review_loses_what_is_known_to_be_live(world: World) ->
     assert deletions(world) == [first]
     assert texts(world) == ["Second."]
     in_review(world, job_id, "published_id_unknown")
+
+
+def test_a_job_in_review_that_lost_a_part_does_not_go_on_by_itself(world: World) -> None:
+    """Time tells at last what became of its second segment: a third would hang below nothing."""
+    hide_listings(world, hours=5)
+    world.sandbox.plan_fault({**LOST, "match": {**LOST["match"], "nth": 2}})  # type: ignore[dict-item]
+    job_id = enqueue(world)
+    world.run()
+    in_review(world, job_id, "published_id_unknown")
+    world.client.delete(job_id)
+    world.clock.seconds += 30 * HOUR
+    world.upkeep()
+    world.run()
+    in_review(world, job_id, "published_id_unknown")
+    assert texts(world) == ["Second."]
+    (second,) = world.sandbox.posts()
+    for decision in ({"published": second.id}, {"not_published": True}):
+        with pytest.raises(NotPossible) as refused:
+            world.client.resolve(job_id, **decision)
+        assert refused.value.code == "job.deleted"
+    assert world.client.resolve(job_id, give_up=True).state == "failed"
 
 
 def test_a_job_that_is_at_work_is_left_alone(world: World) -> None:

@@ -122,15 +122,21 @@ def test_a_reply_in_the_wrong_place_stops_the_thread(world: World) -> None:
     assert world.sandbox.posts()[2].parent_id == world.sandbox.posts()[1].id
 
 
-def test_a_reply_in_the_wrong_place_can_be_deleted_and_published_again(world: World) -> None:
+@pytest.mark.parametrize("where", ["in the app", "here"])
+def test_a_reply_in_the_wrong_place_can_be_deleted_and_published_again(
+    world: World, where: str
+) -> None:
     world.sandbox.set_options(detach_replies=True)
     job_id = enqueue(world)
     world.run()
     in_review(world, job_id, "reply_detached")
     detached = world.sandbox.posts()[1]
-    token = {"Authorization": f"Bearer {ACCESS_TOKEN}"}
-    url = f"{world.sandbox.threads_api_url}/v1.0/{detached.id}"
-    assert requests.delete(url, headers=token, timeout=5).ok
+    if where == "here":
+        world.client.acting_as("main").delete(detached.id)
+    else:
+        token = {"Authorization": f"Bearer {ACCESS_TOKEN}"}
+        url = f"{world.sandbox.threads_api_url}/v1.0/{detached.id}"
+        assert requests.delete(url, headers=token, timeout=5).ok
     world.sandbox.set_options(detach_replies=False)
     world.client.resolve(job_id, not_published=True)
     world.run()

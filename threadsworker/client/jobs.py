@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from datetime import datetime, timedelta
@@ -101,13 +102,15 @@ class Jobs(Accounts):
         NotFound, TimeoutError:
             There is no such job; none of these happened within `timeout` seconds.
         """
-        *_, last = self.watch(job_id, timeout=timeout)
-        return last
+        # Only the last one is kept: of a long thread there are many, and each tells all.
+        return deque(self.watch(job_id, timeout=timeout), maxlen=1).pop()
 
     async def await_end(self, job_id: str, *, timeout: float | None = None) -> report.Job:
         """`wait`, to be awaited (Python keeps ``await`` to itself). It looks as `awatch` does."""
         async with aclosing(self.awatch(job_id, timeout=timeout)) as looks:
-            return [job async for job in looks][-1]
+            async for job in looks:
+                last = job
+        return last
 
     def retry(self, job_id: str) -> report.Job:
         """
@@ -125,11 +128,7 @@ class Jobs(Accounts):
 
         def restart(session: Session) -> runs.Start:
             row = jobs.find(session, job_id)
-            if removal.begun(session, job_id):
-                raise NotPossible(
-                    f"job {job_id} was deleted from Threads, or part of it: enqueue it anew",
-                    code="job.deleted",
-                )
+            removal.check_whole(session, job_id)
             start = runs.retry(session, job_id, silence=self.settings.lease, now=clock(session))
             if start is None:
                 raise NotPossible(
@@ -216,7 +215,8 @@ class Jobs(Accounts):
         ------
         NotFound, NotPossible:
             There is no such job; it does not need review (`job.not_in_review`); the media id
-            is another segment's (`resolve.media_taken`).
+            is another segment's (`resolve.media_taken`); part of it was deleted from Threads, so
+            that it can only be given up (`job.deleted`).
         """
         if sum([published is not None, not_published, give_up]) != 1:
             raise TypeError("give one of published, not_published and give_up")

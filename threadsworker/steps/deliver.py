@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
-from threading import Thread
-from time import monotonic
 from typing import Any
 
 from threadsworker import outbound, signature
@@ -31,14 +32,19 @@ logger = logging.getLogger(__name__)
 
 #: Deliveries in hand at a time, of all workers; and of these, of one subscription.
 MOST, EACH = 16, 4
-#: Rounds in one go, of which each takes `outbound.DEADLINE` at most.
-ROUNDS = 4
+#: Seconds for which one go begins another round: quick receivers get much at once, and slow ones
+#: do not keep the worker.
+LONGEST_GO = 5.0
 #: How long a claim lasts: longer than any try.
 LEASE = timedelta(seconds=3 * outbound.DEADLINE)
-#: The part of it in which a try has to come back.
-PATIENCE = 0.75
+#: Seconds for which a function is waited for.
+CALL_DEADLINE = 50.0
+#: Tries after which a delivery is given up, also if none of them lived to tell what came of it.
+MOST_TRIES = len(GAPS) + 1
 #: How long what is over can be looked at and replayed, and how often older rows are removed.
-KEPT_FOR, PRUNE_EVERY, PRUNE_BATCH = timedelta(days=30), timedelta(hours=1), 1000
+KEPT_FOR, PRUNE_EVERY = timedelta(days=30), timedelta(hours=1)
+#: Most rows removed in one transaction, and most of these in one go.
+PRUNE_BATCH, PRUNE_BATCHES = 1000, 20
 _PRUNE = "prune_notices"
 
 #: Sends a task: its name, its queue, and its keyword arguments.
@@ -57,59 +63,42 @@ class Try:
 def deliver(desk: Desk, *, send: Send, lease: timedelta = LEASE) -> int:
     """Try what is due; how many were delivered. `send` is for targets that are tasks."""
     _prune(desk)
-    done = 0
-    for _ in range(ROUNDS):
-        claimed = _claim(desk, lease)
-        if not claimed:
-            break
-        done += _all(desk, claimed, send, patience=PATIENCE * lease)
+    done, begun = 0, time.monotonic()
+    while time.monotonic() - begun < LONGEST_GO and (claimed := _claim(desk, lease)):
+        with ThreadPoolExecutor(len(claimed), "deliver") as threads:
+            done += sum(threads.map(lambda one: _deliver(desk, one, send), claimed))
     return done
-
-
-def _all(desk: Desk, claimed: Sequence[Claimed], send: Send, *, patience: timedelta) -> int:
-    """
-    Try them side by side; how many were delivered.
-
-    A function that does not come back is not waited for: it would take this process out of
-    work, and, once the claim is over, the next one. Should it come back after all, its thread
-    writes that down, which is a fact.
-    """
-    came_back: dict[str, bool] = {}
-
-    def work(one: Claimed) -> None:
-        came_back[one.id] = _deliver(desk, one, send)
-
-    threads = [Thread(target=work, args=(one,), name="deliver", daemon=True) for one in claimed]
-    for thread in threads:
-        thread.start()
-    until = monotonic() + patience.total_seconds()
-    for one, thread in zip(claimed, threads, strict=True):
-        thread.join(max(0.0, until - monotonic()))
-        if thread.is_alive():
-            _record(desk, one, Try(False, error="it did not come back in time"))
-    return sum(list(came_back.values()))
 
 
 def _claim(desk: Desk, lease: timedelta) -> list[Claimed]:
     with desk.reading() as session:
-        if not deliveries.any_due(session, now=clock(session)):
-            return []
+        due = deliveries.next_due(session, now=clock(session), most=MOST, each=EACH)
+    if not due:
+        return []
     with desk.transaction() as session:
-        now = clock(session)
-        return deliveries.claim(session, lease=lease, now=now, most=MOST, each=EACH)
+        return deliveries.claim(session, due, lease=lease, now=clock(session))
 
 
 def _deliver(desk: Desk, one: Claimed, send: Send) -> bool:
+    tried = _tried(desk, one, send)
     try:
-        # Workers that died of it, each in the middle of its try, have written nothing down.
-        lost = one.tries > len(GAPS) + 1
-        tried = Try(False, error="no try came to an end") if lost else _try(desk, one, send)
         _record(desk, one, tried)
     except Exception:
         # The claim ends, and the delivery is due again.
         logger.exception("Delivery %s: what came of it is not known", one.id)
         return False
     return tried.delivered
+
+
+def _tried(desk: Desk, one: Claimed, send: Send) -> Try:
+    if one.tries > MOST_TRIES:
+        return Try(False, error="no worker came back from its tries")
+    try:
+        return _try(desk, one, send)
+    except Exception as error:
+        # It comes back as any other that failed: later each time, and not for ever.
+        logger.exception("Delivery %s could not be tried", one.id)
+        return Try(False, error=type(error).__name__)
 
 
 def _try(desk: Desk, one: Claimed, send: Send) -> Try:
@@ -122,13 +111,39 @@ def _try(desk: Desk, one: Claimed, send: Send) -> Try:
             except OSError:
                 return Try(False, error="the broker is out of reach")
         case TargetKind.CALLABLE:
-            try:
-                load_callable(one.target)(json.loads(one.body))
-            except (Exception, SystemExit) as error:
-                # Its message may hold anything; the log redacts, the row does not.
-                logger.warning("Delivery %s: %s failed", one.id, one.target, exc_info=True)
-                return Try(False, error=type(error).__name__)
+            return _call(one)
     return Try(True)
+
+
+def _call(one: Claimed) -> Try:
+    """
+    Call the function, in a thread that ends with the process: one that never returns must not
+    keep the worker from all else. Python cannot end it, so not many are let hang.
+    """
+    name = f"notice to {one.target}"
+    if sum(thread.name == name for thread in threading.enumerate()) >= EACH:
+        return Try(False, error="calls before it have not come back")
+    came: list[BaseException | None] = []
+
+    def call() -> None:
+        try:
+            load_callable(one.target)(json.loads(one.body))
+        except BaseException as error:
+            # `sys.exit` too: it is the function's end, and not the worker's.
+            came.append(error)
+        else:
+            came.append(None)
+
+    thread = threading.Thread(target=call, name=name, daemon=True)
+    thread.start()
+    thread.join(CALL_DEADLINE)
+    if not came:
+        return Try(False, error="took too long")
+    if (error := came[0]) is None:
+        return Try(True)
+    # Its message may hold anything; the log redacts, the row does not.
+    logger.warning("Delivery %s: %s failed", one.id, one.target, exc_info=error)
+    return Try(False, error=type(error).__name__)
 
 
 def _post(desk: Desk, one: Claimed) -> Try:
@@ -208,8 +223,14 @@ def _prune(desk: Desk) -> None:
         last = duties.last_done(session, _PRUNE)
         if last is not None and clock(session) - last < PRUNE_EVERY:
             return
-    with desk.transaction() as session:
-        now = clock(session)
-        duties.done(session, _PRUNE, now=now)
-        deliveries.prune(session, before=now - KEPT_FOR, limit=PRUNE_BATCH)
-        inbox.prune(session, before=now - KEPT_FOR, limit=PRUNE_BATCH)
+    for _ in range(PRUNE_BATCHES):
+        with desk.transaction() as session:
+            now = clock(session)
+            duties.done(session, _PRUNE, now=now)
+            before = now - KEPT_FOR
+            removed = max(
+                deliveries.prune(session, before=before, limit=PRUNE_BATCH),
+                inbox.prune(session, before=before, limit=PRUNE_BATCH),
+            )
+        if removed < PRUNE_BATCH:
+            return

@@ -11,7 +11,7 @@ from threadsworker.job import LIVE, StagedState
 from threadsworker.notice import NoticeEvent
 from threadsworker.post import MediaItem, Segment
 from threadsworker.steps.desk import Desk
-from threadsworker.store import containers, jobs, notices, segments, staged, standing
+from threadsworker.store import containers, jobs, notices, removal, segments, staged, standing
 from threadsworker.store.accounts import Credentials
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
@@ -77,7 +77,8 @@ def record_live(session: Session, claim: Claim, work: Work, media_id: str, what:
     if segments.published(session, work.row.id, media_id=media_id, reply_to=work.reply_to, now=now):
         jobs.record(session, claim, what, now=now, segment=work.row.index, media_id=media_id)
         standing.proven(session, claim.account_id)
-        jobs.told(session, claim.job_id, now=now)
+        if not removal.begun(session, claim.job_id):
+            jobs.told(session, claim.job_id, now=now)
         notices.tell(
             session,
             NoticeEvent.SEGMENT_PUBLISHED,

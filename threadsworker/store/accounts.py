@@ -61,7 +61,9 @@ def put(
     Jobs that waited for the reconnection are woken. What is not known of the token is asked
     for by whoever looks after tokens, soon.
     """
-    row = session.exec(select(AccountRow).where(AccountRow.name == name)).first()
+    # Locked: a refresh that is stored at the same moment has a version of its own.
+    found = select(AccountRow).where(AccountRow.name == name).with_for_update(key_share=True)
+    row = session.exec(found.execution_options(populate_existing=True)).first()
     if row is None:
         row = _added(session, name, user_id=user_id, now=now)
     else:
@@ -266,11 +268,12 @@ def revoked(
 
     Names of the user's accounts; without those whose token was issued later than that.
     """
-    owned = select(AccountRow).where(AccountRow.user_id == user_id)
+    owned = select(AccountRow).where(AccountRow.user_id == user_id).order_by(AccountRow.id)
     if issued_before is not None:
         issued = col(AccountRow.token_issued_at)
         owned = owned.where(or_(issued.is_(None), issued <= issued_before))
-    rows = session.exec(owned).all()
+    # Locked: a refresh that is stored at the same moment must not make this one unheard.
+    rows = session.exec(owned.with_for_update(key_share=True)).all()
     for row in rows:
         standing.disconnect(
             session,

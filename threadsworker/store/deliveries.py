@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,29 +41,38 @@ class Claimed:
     secret: str | None
 
 
-def any_due(session: Session, *, now: datetime) -> bool:
-    """Whether there is anything to claim."""
-    return session.exec(select(exists().where(_due(now)))).one()
-
-
-def claim(
-    session: Session, *, lease: timedelta, now: datetime, most: int, each: int
-) -> list[Claimed]:
+def next_due(session: Session, *, now: datetime, most: int, each: int) -> list[str]:
     """
-    pending, due → pending, in this worker's hands for `lease`; longest due first.
+    Ids of what may be claimed now, longest due first.
 
     No more than `most` are in hand at a time, whoever has them, and no more than `each` of one
-    subscription: a receiver that answers slowly costs neither the others nor the worker.
+    subscription: a receiver that answers slowly costs neither the others nor the worker. It takes
+    a look at all that is due, and so is apart from `claim`: writers of SQLite wait for each other.
     """
     is_in_hand = and_(col(DeliveryRow.claim).is_not(None), col(DeliveryRow.due_at) > now)
     free = most - session.exec(select(func.count()).where(is_in_hand)).one()
     if free <= 0:
         return []
-    chosen = (
+    found = (
         select(DeliveryRow.id)
         .where(_due(now), col(DeliveryRow.id).in_(_fair(_due(now), is_in_hand, each)))
-        .order_by(col(DeliveryRow.due_at))
+        .order_by(col(DeliveryRow.due_at), col(DeliveryRow.id))
         .limit(free)
+    )
+    return list(session.exec(found).all())
+
+
+def claim(
+    session: Session, ids: Sequence[str], *, lease: timedelta, now: datetime
+) -> list[Claimed]:
+    """
+    pending, due → pending, in this worker's hands for `lease`: those that nobody else took.
+
+    `ids` are those of `next_due`. Who asks at the same moment is told the same ones.
+    """
+    chosen = (
+        select(DeliveryRow.id)
+        .where(_due(now), col(DeliveryRow.id).in_(ids))
         .with_for_update(skip_locked=True)
         .cte("chosen")
     )

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select, update
 
 from threadsworker.errors import NotPossible
-from threadsworker.job import RESTING
+from threadsworker.job import RESTING, JobState
 from threadsworker.store import events, jobs, segments
 from threadsworker.store.tables import EventRow, JobRow, SegmentRow
 
@@ -45,9 +45,30 @@ def still_live(session: Session, job_id: str) -> list[tuple[int, str]]:
     ]
 
 
-def begun(session: Session, job_id: str) -> bool:
-    """Whether a part of the job was deleted: it cannot be gone on with."""
-    return bool(_deleted(session, job_id))
+def begun(session: Session, job_id: str, *, but: int | None = None) -> bool:
+    """
+    Whether a part of the job was deleted: it cannot be gone on with.
+
+    `but`: a segment that does not count, since it is about to be published anew.
+    """
+    gone = _deleted(session, job_id)
+    return bool(gone) and any(
+        row.media_id in gone and row.index != but for row in segments.of_job(session, job_id)
+    )
+
+
+def check_whole(session: Session, job_id: str, *, but: int | None = None) -> None:
+    """
+    Raises
+    ------
+    NotPossible:
+        A part of the job was deleted: what came next would hang below nothing (`job.deleted`).
+    """
+    if begun(session, job_id, but=but):
+        raise NotPossible(
+            f"job {job_id} was deleted from Threads, or part of it: enqueue it anew",
+            code="job.deleted",
+        )
 
 
 def deleted(
@@ -72,6 +93,9 @@ def deleted(
         media_id=media_id,
         gone_before=gone_before,
     )
+    # What time may tell of the rest must not send it on.
+    in_review = (col(JobRow.id) == job_id, col(JobRow.state) == JobState.NEEDS_REVIEW)
+    session.exec(update(JobRow).where(*in_review).values(wake_at=None))
 
 
 def deleted_alone(session: Session, media_id: str, *, now: datetime) -> None:

@@ -14,7 +14,7 @@ from sqlmodel import Session
 from threadsworker.errors import NotPossible
 from threadsworker.job import HARMLESS, JobState
 from threadsworker.notice import NoticeEvent
-from threadsworker.store import containers, decisions, jobs, notices, runs, segments
+from threadsworker.store import containers, decisions, jobs, notices, removal, runs, segments
 from threadsworker.store.runs import Start
 from threadsworker.store.tables import JobRow
 
@@ -50,10 +50,12 @@ def decide(
     ------
     NotFound, NotPossible:
         There is no such job; it does not need review; what was in question is known by now;
-        the media id is another segment's.
+        the media id is another segment's; a part of it was deleted.
     """
     reason = _in_review(session, job_id).reason
     index = segments.next_index(session, job_id)
+    # A detached reply may be deleted, to be published anew.
+    removal.check_whole(session, job_id, but=index if media_id is None else None)
     start = runs.retry(
         session,
         job_id,
