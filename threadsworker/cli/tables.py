@@ -99,7 +99,7 @@ def _option(text: str, name: str, value: Any) -> str:
 def jobs_table(found: Sequence[report.JobSummary]) -> None:
     table = Table(box=box.SIMPLE)
     for column in ("job", "account", "state", "reason", "run", "created"):
-        table.add_column(column, no_wrap=column == "job")
+        table.add_column(column, no_wrap=column == "job", overflow="fold")
     for job in found:
         reason = job.reason or (job.error.code if job.error and job.state == "failed" else "")
         created = job.created_at.strftime("%Y-%m-%d %H:%M:%S")
@@ -111,7 +111,7 @@ def import_table(rows: Sequence[dict[str, Any]]) -> None:
     """Each row of an import: its job, and when that goes out."""
     table = Table(box=box.SIMPLE)
     for column in ("row", "job", "account", "state", "scheduled", "segments", ""):
-        table.add_column(column, no_wrap=column == "job")
+        table.add_column(column, no_wrap=column == "job", overflow="fold")
     for row in rows:
         at = row["scheduled_at"]
         table.add_row(
@@ -129,7 +129,7 @@ def import_table(rows: Sequence[dict[str, Any]]) -> None:
 def accounts_table(found: Sequence[report.Account]) -> None:
     table = Table(box=box.SIMPLE)
     for column in ("account", "user id", "status", "staging repository", "token expires"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for account in found:
         expires = account.token_expires_at
         table.add_row(
