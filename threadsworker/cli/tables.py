@@ -244,7 +244,8 @@ def thread(job: report.Job, out: Console) -> None:
             out.print(Text(f"  {item.kind}  {item.alt_text or '(no alt text)'}  {source}"))
         for line in options(segment.text, segment.options):
             out.print(Text(f"  {line}"))
-        parent = segment.reply_to or "nothing, it is the root"
+        unnamed = "the segment before" if segment.index else "nothing, it is the root"
+        parent = segment.reply_to or unnamed
         out.print(Text(f"  media id {segment.media_id or '-'}  replies to {parent}", style="cyan"))
         out.print(Text(f"  {segment.permalink or '-'}", style="cyan"))
         if segment.deleted_at is not None:
