@@ -101,6 +101,11 @@ def test_the_short_forms_are_the_same(sandbox: Sandbox) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("command", [(), ("access_token",), ("refresh_token",)])
+def test_help_has_its_short_form(command: tuple[str, ...]) -> None:
+    assert run(*command, "-h").stdout == run(*command, "--help").stdout
+
+
 def test_an_equals_sign_behind_a_short_form_is_no_part_of_its_value(sandbox: Sandbox) -> None:
     short = {"--app_id": "-id", "--app_secret": "-secret", "--auth_code": "-code"}
     short |= {"--redirect_uri": "-r"}
