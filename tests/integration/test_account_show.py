@@ -43,6 +43,29 @@ def show(*arguments: str, expect: int = 0) -> Any:
     return done
 
 
+def test_a_name_is_shown_as_it_is(client: Client) -> None:
+    client.add_account("[/b] :heart:", user_id="1", access_token="sandbox-b")
+    client.enqueue("hello", account="[/b] :heart:")
+    assert "[/b] :heart:" in show("[/b] :heart:").stdout
+    for command in (["account", "list"], ["jobs"], ["quota"]):
+        listed = CliRunner().invoke(app, command)
+        assert "[/b] :heart:" in listed.stdout, listed.output
+
+
+def test_names_and_ids_are_whole_in_a_narrow_terminal(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    name = "threadspipe-17841400000000001"
+    client.add_account(
+        name, user_id="17841400000000001", access_token=TOKEN, github_repo="me/stage"
+    )
+    client.enqueue("hello", account=name)
+    for command in (["account", "list"], ["jobs"]):
+        listed = CliRunner().invoke(app, command).stdout
+        assert "…" not in listed, listed
+
+
 def test_nothing_is_asked_of_meta_unless_by_wish(sandbox: Sandbox, client: Client) -> None:
     told = json.loads(show("--json").stdout)
     assert (told["name"], told["status"], told["health"]) == ("main", "active", "good")

@@ -34,7 +34,8 @@ _COLOURS = {
 
 def console() -> Console:
     """For results: stdout. Not wider than it is, and plain where it is no terminal."""
-    return Console(highlight=False, soft_wrap=False)
+    # Brackets and colons are what somebody wrote, no markup.
+    return Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
 
 
 def coloured(state: str) -> Text:
