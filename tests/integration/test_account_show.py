@@ -101,7 +101,18 @@ def test_a_token_that_is_dead_is_said_to_be_and_why(sandbox: Sandbox, client: Cl
     assert told["status"] == "needs_reconnect"
     assert "sign in again (Error validating access token" in told["health"]
     assert "has not authorized the application" in done.stderr
-    assert "threadsworker auth login main" in show().stdout
+    told = show().stdout
+    assert "threadsworker auth login main" in told
+    assert "none before its owner has signed in" in told
+
+
+def test_a_token_that_is_over_is_no_good_health(client: Client) -> None:
+    ended = datetime.now(UTC) - timedelta(minutes=1)
+    client.add_account("old", user_id="1", access_token="sandbox-old", token_expires_at=ended)
+    told = show("old").stdout
+    assert "sign in again (its token is over): threadsworker auth login old" in told
+    assert "over since" in told
+    assert "none before its owner has signed in" in told
 
 
 def test_pauses_show_in_its_health(sandbox: Sandbox, client: Client) -> None:
