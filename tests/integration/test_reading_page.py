@@ -57,6 +57,8 @@ def test_a_command_on_the_page_runs(command: str, tmp_path: Path) -> None:
 
 
 def test_the_page_names_every_method_of_an_account() -> None:
-    methods = {name for name in vars(Account) if not name.startswith("_")}
+    every = {name for name in dir(Account) if not name.startswith("_")}
+    # An `a` before a name is the same call, to be awaited.
+    methods = {one for one in every if one[:1] != "a" or one[1:] not in every} - {"name"}
     named = set(re.findall(r"`(\w+)\(", PAGE))
     assert methods <= named, methods - named
