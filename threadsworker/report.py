@@ -38,7 +38,7 @@ class SegmentReport(_Report):
     container_id: str | None
     media_id: str | None
     permalink: str | None
-    #: Media id of the post that it replies to.
+    #: Media id of the post that it replies to; None for a root, and while that is not live.
     reply_to: str | None
     #: What is set of its other parameters, by the names of `Segment`: ``{"topic": "sea"}``.
     options: dict[str, Any] = {}

@@ -175,3 +175,16 @@ def test_nobody_comes_and_nothing_is_missing_unsaid(
     )
     assert "THREADSWORKER_APP_SECRET is missing" in bare.run("auth", "login", expect=1).stderr
     assert "there is no scope" in installed.run("auth", "login", "--scope", "x", expect=1).stderr
+
+
+@pytest.mark.parametrize(
+    "redirect",
+    ["example.com/back", "ftp://example.com/", "http://127.0.0.1:99999/back", "http://["],
+)
+def test_an_address_that_no_window_leads_to_is_refused_before_the_window(
+    installed: Installation, redirect: str
+) -> None:
+    refused = installed.run("auth", "login", "--redirect-uri", redirect, "--no-browser", expect=1)
+    assert f"and this is {redirect!r}" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert "Sign in here" not in refused.stderr

@@ -43,6 +43,29 @@ def show(*arguments: str, expect: int = 0) -> Any:
     return done
 
 
+def test_a_name_is_shown_as_it_is(client: Client) -> None:
+    client.add_account("[/b] :heart:", user_id="1", access_token="sandbox-b")
+    client.enqueue("hello", account="[/b] :heart:")
+    assert "[/b] :heart:" in show("[/b] :heart:").stdout
+    for command in (["account", "list"], ["jobs"], ["quota"]):
+        listed = CliRunner().invoke(app, command)
+        assert "[/b] :heart:" in listed.stdout, listed.output
+
+
+def test_names_and_ids_are_whole_in_a_narrow_terminal(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    name = "threadspipe-17841400000000001"
+    client.add_account(
+        name, user_id="17841400000000001", access_token=TOKEN, github_repo="me/stage"
+    )
+    client.enqueue("hello", account=name)
+    for command in (["account", "list"], ["jobs"]):
+        listed = CliRunner().invoke(app, command).stdout
+        assert "…" not in listed, listed
+
+
 def test_nothing_is_asked_of_meta_unless_by_wish(sandbox: Sandbox, client: Client) -> None:
     told = json.loads(show("--json").stdout)
     assert (told["name"], told["status"], told["health"]) == ("main", "active", "good")
@@ -78,7 +101,18 @@ def test_a_token_that_is_dead_is_said_to_be_and_why(sandbox: Sandbox, client: Cl
     assert told["status"] == "needs_reconnect"
     assert "sign in again (Error validating access token" in told["health"]
     assert "has not authorized the application" in done.stderr
-    assert "threadsworker auth login main" in show().stdout
+    told = show().stdout
+    assert "threadsworker auth login main" in told
+    assert "none before its owner has signed in" in told
+
+
+def test_a_token_that_is_over_is_no_good_health(client: Client) -> None:
+    ended = datetime.now(UTC) - timedelta(minutes=1)
+    client.add_account("old", user_id="1", access_token="sandbox-old", token_expires_at=ended)
+    told = show("old").stdout
+    assert "sign in again (its token is over): threadsworker auth login old" in told
+    assert "over since" in told
+    assert "none before its owner has signed in" in told
 
 
 def test_pauses_show_in_its_health(sandbox: Sandbox, client: Client) -> None:

@@ -81,7 +81,7 @@ def test_a_code_brings_both_tokens_and_the_file_gets_the_long_one(sandbox: Sandb
     assert path.read_text() == f"# mine\nlong = '{long['access_token']}' # here\nB=2\n"
     assert sent(sandbox) == ["/oauth/access_token", "/access_token", "/v1.0/me"]
     # What stands on the command line is warned of, and what it is is not repeated.
-    assert "THREADSWORKER_APP_SECRET" in done.stderr
+    assert "set THREADSWORKER_APP_SECRET, or give '-' in its place" in done.stderr
     for secret in (APP_SECRET, short["access_token"], long["access_token"]):
         assert secret not in done.stderr
 
@@ -99,6 +99,25 @@ def test_the_short_forms_are_the_same(sandbox: Sandbox) -> None:
     assert Path(".env.mine").read_text() == f"long={long}\n"
     assert Path(".env.mine").stat().st_mode & 0o777 == 0o600
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", [(), ("access_token",), ("refresh_token",)])
+def test_help_has_its_short_form(command: tuple[str, ...]) -> None:
+    assert run(*command, "-h").stdout == run(*command, "--help").stdout
+
+
+def test_an_equals_sign_behind_a_short_form_is_no_part_of_its_value(sandbox: Sandbox) -> None:
+    short = {"--app_id": "-id", "--app_secret": "-secret", "--auth_code": "-code"}
+    short |= {"--redirect_uri": "-r"}
+    arguments = [
+        f"{short[name]}={value}"
+        for name, _, value in (one.partition("=") for one in given(sandbox))
+    ]
+    done = run("access_token", *arguments, "-p=.env.mine", "-v=long", "-s=true")
+    long = answer(done)["tokens"]["long_lived"]["access_token"]
+    assert Path(".env.mine").read_text() == f"long={long}\n"
+    done = run("refresh_token", "-auto=true", "-p=.env.mine", "-v=long", "-s")
+    assert Path(".env.mine").read_text() == f"long={answer(done)['access_token']}\n"
 
 
 @pytest.mark.parametrize(

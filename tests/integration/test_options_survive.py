@@ -219,6 +219,16 @@ def test_they_are_shown_before_and_after(world: World, shell: Shell) -> None:
     assert "location id: 77" in told
 
 
+def test_a_reply_says_what_it_replies_to_before_it_is_live(shell: Shell) -> None:
+    job = shell.json("post", "word " * 150, "--reply-to", "1777")["id"]
+    first, second = shell.json("show", job)["segments"]
+    assert (first["reply_to"], second["reply_to"]) == ("1777", None)
+    told = shell.text("show", job)
+    assert "replies to 1777" in told
+    assert "replies to the segment before" in told
+    assert "root" not in told
+
+
 def test_the_examples_of_the_page_work(
     world: World, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

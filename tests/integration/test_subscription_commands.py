@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,17 @@ def test_what_is_refused(shell: Shell) -> None:
     shell.subscription("add", "shop.tasks.told", "--account", "nobody", expect=4)
     shell.subscription("replay", "nothing", expect=4)
     assert "APP_SECRET" in shell.run("webhooks", expect=1).stderr
+
+
+def test_a_port_that_is_taken_is_no_invalid_post(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THREADSWORKER_APP_SECRET", "the-app-secret")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = shell.run("webhooks", "--port", str(port), expect=1)
+    assert f"nothing can listen on 127.0.0.1:{port}" in refused.stderr
+    shell.run("webhooks", "--port", "70000", expect=2)
 
 
 def test_the_log_of_deliveries(shell: Shell) -> None:

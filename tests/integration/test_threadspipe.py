@@ -190,6 +190,15 @@ def test_a_dead_token_is_an_answer_and_a_new_one_lets_the_post_go_on(
     assert [post.text for post in sandbox.posts()] == ["another", "hello"]
 
 
+def test_a_new_token_counts_from_finish_on(api: ThreadsPipe, sandbox: Sandbox) -> None:
+    sandbox.set_token(TOKEN, "expired")
+    answer = api.pipe("hello")
+    assert answer["error"]["code"] == "threads.190.463"
+    api.update_param(access_token="sandbox-another-token-9b2e")
+    assert api.finish(answer["job_id"])["info"] == "success"
+    assert [post.text for post in sandbox.posts()] == ["hello"]
+
+
 def test_what_is_not_waited_for_is_finished_later(api: ThreadsPipe, sandbox: Sandbox) -> None:
     queued = api.pipe("later", wait=False)
     assert (queued["info"], sandbox.posts()) == ("queued", [])

@@ -32,7 +32,7 @@ def show(account: report.Account, quotas: report.Quotas | None, *, now: datetime
     for name, told in (
         ("health", health(account, now=now)),
         ("token", _token(account, now)),
-        ("refresh", _refresh(account)),
+        ("refresh", _refresh(account, now)),
         ("scopes", _scopes(account)),
         ("quota", _quota(quotas)),
     ):
@@ -47,14 +47,23 @@ def health(account: report.Account, *, now: datetime) -> str:
     ]
     troubles = [
         *([f"paused by a person since {_at(account.paused_at)}"] if account.paused_at else []),
-        *([_disconnected(account)] if account.status != _ACTIVE else []),
+        *([_disconnected(account, now)] if _needs_its_owner(account, now) else []),
         *asked,
     ]
     return "; ".join(troubles) or "good"
 
 
-def _disconnected(account: report.Account) -> str:
-    why = f" ({account.disconnected_because})" if account.disconnected_because else ""
+def _needs_its_owner(account: report.Account, now: datetime) -> bool:
+    return account.status != _ACTIVE or _over(account, now)
+
+
+def _over(account: report.Account, now: datetime) -> bool:
+    return account.token_expires_at is not None and account.token_expires_at <= now
+
+
+def _disconnected(account: report.Account, now: datetime) -> str:
+    cause = account.disconnected_because or ("its token is over" if _over(account, now) else None)
+    why = f" ({cause})" if cause else ""
     return f"its owner must sign in again{why}: threadsworker auth login {account.name}"
 
 
@@ -72,12 +81,13 @@ def _token(account: report.Account, now: datetime) -> str:
     return f"{made}, good until {_at(expires)}, for another {_days(expires - now)}"
 
 
-def _refresh(account: report.Account) -> str:
+def _refresh(account: report.Account, now: datetime) -> str:
     last, following = account.token_refreshed_at, account.refresh_at
-    told = [
-        f"last {_at(last)}" if last else "never yet",
-        f"next {_at(following)}" if following else "next as soon as a worker looks",
-    ]
+    if _needs_its_owner(account, now):
+        coming = "none before its owner has signed in"
+    else:
+        coming = f"next {_at(following)}" if following else "next as soon as a worker looks"
+    told = [f"last {_at(last)}" if last else "never yet", coming]
     if account.refresh_tries:
         told.append(f"{account.refresh_tries} failed in a row")
     return ", ".join(told)

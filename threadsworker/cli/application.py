@@ -51,6 +51,7 @@ app = typer.Typer(
     help="Publish posts of any length to Threads: in order, once, and never lost.",
     epilog=EPILOG,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

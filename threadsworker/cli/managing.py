@@ -19,7 +19,7 @@ def delete(
     what: Annotated[
         str, typer.Argument(metavar="JOB_OR_POST", help="A job's id, or the media id of a post.")
     ],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; nor does --json.")] = False,
     account: AccountName = "main",
     as_json: Json = False,
 ) -> None:

@@ -12,7 +12,7 @@ from threadsworker.errors import InvalidSettings
 
 def webhooks(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8788,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8788,
 ) -> None:
     """
     Receive what Meta tells: replies, mentions, deauthorizations.
@@ -47,11 +47,15 @@ def webhooks(
         prepare(Desk(settings))
         note(f"listening on http://{host}:{port}; Ctrl-C ends it")
         # Its own log of requests would hold the verify token, which Meta sends in a query.
-        uvicorn.run(
-            make_app(settings),
-            host=host,
-            port=port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-        )
+        try:
+            uvicorn.run(
+                make_app(settings),
+                host=host,
+                port=port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+            )
+        except SystemExit:
+            # Its own exit code would say that a post is invalid.
+            raise InvalidSettings(f"nothing can listen on {host}:{port}, see above") from None

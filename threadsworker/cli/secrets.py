@@ -34,7 +34,7 @@ def secret(
         if not silent:
             note(
                 f"{option}: other users of this machine can see it on the command line; "
-                f"set {variable}, or give {option}={STDIN} and write it to standard input"
+                f"set {variable}, or give {STDIN!r} in its place and write it to standard input"
             )
     else:
         found = setting

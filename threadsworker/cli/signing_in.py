@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
 import typer
 
@@ -87,7 +88,7 @@ def login(
         github = settings.github_token
         if github_repo and github is None:
             github = _needed(ask("GitHub token"), "THREADSWORKER_GITHUB_TOKEN")
-        back = redirect_uri or settings.redirect_uri or REDIRECT_URI
+        back = _address(redirect_uri or settings.redirect_uri or REDIRECT_URI)
         state = new_state()
         window = authorization_url(
             client_id=app_id,
@@ -111,6 +112,20 @@ def _needed(found: T | None, what: str) -> T:
     if not found:
         raise InvalidSettings(f"{what} is missing, and there is nobody to ask")
     return found
+
+
+def _address(redirect_uri: str) -> str:
+    """It as it is, if the window could lead there."""
+    try:
+        parts = urlsplit(redirect_uri)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise InvalidSettings(
+            f"a redirect URI is an address such as {REDIRECT_URI}, and this is {redirect_uri!r}"
+        )
+    return redirect_uri
 
 
 def _code(

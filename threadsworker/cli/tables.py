@@ -34,7 +34,8 @@ _COLOURS = {
 
 def console() -> Console:
     """For results: stdout. Not wider than it is, and plain where it is no terminal."""
-    return Console(highlight=False, soft_wrap=False)
+    # Brackets and colons are what somebody wrote, no markup.
+    return Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
 
 
 def coloured(state: str) -> Text:
@@ -99,7 +100,7 @@ def _option(text: str, name: str, value: Any) -> str:
 def jobs_table(found: Sequence[report.JobSummary]) -> None:
     table = Table(box=box.SIMPLE)
     for column in ("job", "account", "state", "reason", "run", "created"):
-        table.add_column(column, no_wrap=column == "job")
+        table.add_column(column, no_wrap=column == "job", overflow="fold")
     for job in found:
         reason = job.reason or (job.error.code if job.error and job.state == "failed" else "")
         created = job.created_at.strftime("%Y-%m-%d %H:%M:%S")
@@ -111,7 +112,7 @@ def import_table(rows: Sequence[dict[str, Any]]) -> None:
     """Each row of an import: its job, and when that goes out."""
     table = Table(box=box.SIMPLE)
     for column in ("row", "job", "account", "state", "scheduled", "segments", ""):
-        table.add_column(column, no_wrap=column == "job")
+        table.add_column(column, no_wrap=column == "job", overflow="fold")
     for row in rows:
         at = row["scheduled_at"]
         table.add_row(
@@ -129,7 +130,7 @@ def import_table(rows: Sequence[dict[str, Any]]) -> None:
 def accounts_table(found: Sequence[report.Account]) -> None:
     table = Table(box=box.SIMPLE)
     for column in ("account", "user id", "status", "staging repository", "token expires"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for account in found:
         expires = account.token_expires_at
         table.add_row(
@@ -244,7 +245,8 @@ def thread(job: report.Job, out: Console) -> None:
             out.print(Text(f"  {item.kind}  {item.alt_text or '(no alt text)'}  {source}"))
         for line in options(segment.text, segment.options):
             out.print(Text(f"  {line}"))
-        parent = segment.reply_to or "nothing, it is the root"
+        unnamed = "the segment before" if segment.index else "nothing, it is the root"
+        parent = segment.reply_to or unnamed
         out.print(Text(f"  media id {segment.media_id or '-'}  replies to {parent}", style="cyan"))
         out.print(Text(f"  {segment.permalink or '-'}", style="cyan"))
         if segment.deleted_at is not None:

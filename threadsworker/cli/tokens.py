@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from threadsworker.http import Http
     from threadsworker.settings import Settings
 
+#: Options of one letter whose value may hang on with ``=``, as the older commands take it.
+_LETTERS = ("-p", "-v", "-r")
 #: Options that may stand alone, and those of their values that mean yes and no.
 _SWITCHES = {
     "-s": "--silent",
@@ -36,18 +38,24 @@ _YES, _NO = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
 class WithSwitches(TyperCommand):
-    """A command whose switches stand alone or have a value: ``-s``, ``-s true``, ``-s=false``."""
+    """
+    A command whose options are written as the older ones were: ``-v=NAME``, and switches that
+    stand alone or have a value, ``-s``, ``-s true``, ``-s=false``.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, list(_plain(args)))
 
 
 def _plain(args: Sequence[str]) -> Iterator[str]:
-    """Each switch as one that stands alone, or not at all."""
+    """Each switch as one that stands alone, or not at all; no ``=`` behind a letter."""
     rest = list(args)
     while rest:
         arg = rest.pop(0)
         name, equals, value = arg.partition("=")
+        if equals and name in _LETTERS:
+            yield from (name, value)
+            continue
         if name not in _SWITCHES:
             yield arg
             continue

@@ -127,7 +127,8 @@ def find(session: Session, name: str) -> AccountRow:
     row = session.exec(select(AccountRow).where(AccountRow.name == name)).first()
     if row is None:
         names = session.exec(select(AccountRow.name).order_by(AccountRow.name)).all()
-        known = f"known: {', '.join(names)}" if names else "run `threadsworker account add` first"
+        makes = "`threadsworker auth login`, or `account add`, makes one"
+        known = f"known: {', '.join(names)}" if names else makes
         raise NotFound(f"there is no account {name!r} ({known})")
     return row
 

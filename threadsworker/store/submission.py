@@ -262,7 +262,7 @@ def describe(session: Session, job: JobRow) -> report.Job:
     return report.Job(
         **_summary(job, account.name),
         segments=tuple(
-            _segment(row, media[row.id], created.get(row.id), gone.get(row.media_id))
+            _segment(job, row, media[row.id], created.get(row.id), gone.get(row.media_id))
             for row in rows
         ),
         staged_files=staged.count(session, job.id),
@@ -297,6 +297,7 @@ def _summary(job: JobRow, account: str) -> dict[str, Any]:
 
 
 def _segment(
+    job: JobRow,
     row: SegmentRow,
     media: Sequence[MediaRow],
     container_id: str | None,
@@ -309,7 +310,7 @@ def _segment(
         container_id=container_id,
         media_id=row.media_id,
         permalink=row.permalink,
-        reply_to=row.reply_to,
+        reply_to=row.reply_to or (job.reply_to if row.index == 0 else None),
         options=row.options,
         media=tuple(
             report.MediaReport(

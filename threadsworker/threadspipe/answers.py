@@ -41,7 +41,10 @@ _ARGUMENTS = {
     "countries": "allowed_country_codes",
 }
 #: What the rows have no words of a service for.
-_WORDS = {"paused": "The account is paused: `threadsworker account resume`"}
+_WORDS = {
+    "needs_reconnect": "The account needs a new token: update_param(access_token=…), then finish",
+    "paused": "The account is paused: `threadsworker account resume`",
+}
 
 
 def refused(problems: Sequence[Problem]) -> Answer:

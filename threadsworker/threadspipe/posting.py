@@ -110,7 +110,7 @@ class Posting(Base):
             job = self._connected()[0].enqueue(asked, account=account, key=key)
         except InvalidPost as error:
             return refused(error.problems)
-        return self.finish(job.id, timeout=timeout) if wait else outcome(job)
+        return self._seen_to_its_end(job.id, timeout) if wait else outcome(job)
 
     @answered
     def finish(self, job_id: str, *, timeout: float | None = None) -> Answer:
@@ -118,9 +118,16 @@ class Posting(Base):
         See a job to its end, one of another process too; the answer is that of `pipe`.
 
         A running worker is left to it and waited for. If there is none, the job is worked here.
+        A token that was given since is the account's from now on.
         """
+        given = self._given
+        own = self._connected()[0].get(job_id).account == given.account
+        if own and given.access_token.get_secret_value():
+            self._ready_account()
+        return self._seen_to_its_end(job_id, timeout)
+
+    def _seen_to_its_end(self, job_id: str, timeout: float | None) -> Answer:
         client, walker = self._connected()
-        client.get(job_id)
         try:
             walker.finish(job_id, timeout=timeout)
         except TimeoutError:
