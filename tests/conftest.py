@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.services import PostgresServer, RedisServer, missing, postgres_server, redis_server
+from threadsworker.log import TALKATIVE
 
 _OURS = ("THREADSWORKER_", "DATABASE_URL", "REDIS_URL")
 _KEEP = "THREADSWORKER_TEST_DATABASE_URL"
@@ -19,6 +21,20 @@ def clean_environment() -> None:
     for name in list(os.environ):
         if name.startswith(_OURS) and name != _KEEP:
             del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A command that runs in this process sets up logging, which is a process's; not for others."""
+    root = logging.getLogger()
+    loggers = [root, *(logging.getLogger(name) for name in ("threadsworker", *TALKATIVE))]
+    before, handlers = [(one, one.level) for one in loggers], root.handlers[:]
+    yield
+    for one, level in before:
+        one.setLevel(level)
+    for handler in root.handlers[:]:
+        if handler not in handlers:
+            root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

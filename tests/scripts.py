@@ -20,8 +20,11 @@ THREE = "one\n---\ntwo\n---\nthree"
 
 _SCRIPT = f"""
 import json
+import signal
 from threadsworker import ThreadsPipe
 
+# A shell lets what it starts in the background ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 api = ThreadsPipe(user_id={USER_ID}, access_token={TOKEN!r})
 print(json.dumps(api.pipe(post={THREE!r}, key="k")))
 """

@@ -243,6 +243,7 @@ def test_no_token_is_in_a_log_or_an_answer(
     api: ThreadsPipe, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", logger="urllib3")
     picture = ASSETS.joinpath("sunrise.jpg").read_bytes()
     answers = [api.pipe(prose(600), files=[picture]), api.get_posts(limit=1), api.get_profile()]
     sandbox.set_token(TOKEN, "expired")

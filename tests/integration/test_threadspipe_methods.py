@@ -295,6 +295,7 @@ def test_from_no_token_at_all_to_a_post(
 ) -> None:
     """As the older README begins: window, code, tokens, `update_param`, post, refresh."""
     caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", logger="urllib3")
     settings = load_settings(
         home=tmp_path, threads_api_url=sandbox.threads_api_url, threads_auth_url=sandbox.url
     )

@@ -187,8 +187,8 @@ MUTANTS = [
         TOKENS,
         "        col(AccountRow.token_version) == held.token_version\n",
         "        col(AccountRow.token_version) >= held.token_version\n",
-        REFRESH
-        + "_crashes.py::test_a_token_that_a_person_brings_is_not_replaced_by_a_late_refresh",
+        "tests/reliability/test_refresh_crashes.py::"
+        "test_a_token_that_a_person_brings_is_not_replaced_by_a_late_refresh",
     ),
     Mutant(
         "two workers refresh at once",

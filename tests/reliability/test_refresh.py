@@ -86,7 +86,7 @@ def test_a_token_without_an_end_that_meta_tells_is_refreshed_when_it_may_be(
 def test_a_failing_refresh_is_tried_again_every_day_and_its_owner_is_warned(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.WARNING)
+    caplog.set_level(logging.WARNING, logger="threadsworker")
     world.sandbox.plan_fault(refused(REFRESH, {"code": 2}, times=1000))
     end = account(world).token_expires_at
     assert end is not None
@@ -231,7 +231,7 @@ def test_the_same_string_again_is_kept_as_new(world: World) -> None:
 def test_a_post_that_would_outlive_its_token_is_told_of_once(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.WARNING)
+    caplog.set_level(logging.WARNING, logger="threadsworker")
     end = account(world).token_expires_at
     assert end is not None
     late = [world.client.enqueue(f"late {n}", at=end + timedelta(days=n)).id for n in (1, 2)]
