@@ -10,7 +10,7 @@ from pathlib import Path
 from time import monotonic
 
 from tests.acceptance.installation import Installation, installation
-from tests.services import eventually, redis_server
+from tests.services import PostgresServer, eventually, redis_server
 from threadsworker.sandbox import Sandbox
 
 #: Seconds that Redis is away, each time.
@@ -72,10 +72,15 @@ def test_a_post_is_safe_while_the_broker_is_away(sandbox: Sandbox, tmp_path: Pat
 
 
 def test_a_worker_that_could_not_acknowledge_listens_again(
-    sandbox: Sandbox, tmp_path: Path
+    sandbox: Sandbox, postgres: PostgresServer, tmp_path: Path
 ) -> None:
-    with redis_server() as redis:
-        settings = {"THREADSWORKER_BROKER_URL": redis.url, "THREADSWORKER_LEASE": "4"}
+    # Not SQLite: a process that is stopped while it tells that it is there would hold its lock.
+    with redis_server() as redis, postgres.database() as database:
+        settings = {
+            "THREADSWORKER_BROKER_URL": redis.url,
+            "THREADSWORKER_DATABASE_URL": database,
+            "THREADSWORKER_LEASE": "4",
+        }
         alone = [("worker", "-c", "1")]
         with installation(tmp_path, sandbox, settings, processes=alone) as installed:
             installed.publish("while all is well")
