@@ -46,9 +46,11 @@ def lanes(
 ) -> Iterator[list[Lane]]:
     """So many open lanes."""
     server = redis.url.rpartition("/")[0]
-    # That workers fall silent is what is wanted here, and no news.
-    logging.getLogger("threadsworker.steps").setLevel(logging.ERROR)
+    steps = logging.getLogger("threadsworker.steps")
     with ExitStack() as stack:
+        # That workers fall silent is what is wanted here, and no news.
+        stack.callback(steps.setLevel, steps.level)
+        steps.setLevel(logging.ERROR)
         workers = stack.enter_context(zygote())
         yield [
             stack.enter_context(
