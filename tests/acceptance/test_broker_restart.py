@@ -102,11 +102,8 @@ def test_a_worker_that_could_not_acknowledge_listens_again(
             installed.start("beat")
             installed.run("watch", interrupted, "--timeout", "60")
     texts = [post.text for post in sandbox.posts()]
-    assert [texts.count(one) for one in ("while all is well", "interrupted", "afterwards")] == [
-        1,
-        1,
-        1,
-    ]
+    for text in ("while all is well", "interrupted", "afterwards"):
+        assert texts.count(text) == 1, text
 
 
 def only_child(installed: Installation) -> int:
