@@ -157,17 +157,19 @@ def _fill(url: str, count: int) -> None:
     columns = [one.strip() for one in copied.split(",")]
     extra = ["scheduled_at", "revision", "pace", "pace_jitter"]
     with psycopg.connect(url.replace("+psycopg", "")) as connection:
-        (present,) = connection.execute("SELECT count(*) FROM job").fetchone() or (0,)
+        (present,) = connection.execute("SELECT count(*) FROM threadsworker_job").fetchone() or (0,)
         names = ", ".join([*columns[1:], *extra])
         connection.execute(
-            f"INSERT INTO job (id, {names}) SELECT 'copy' || n, {names} FROM"
-            f" (SELECT * FROM job LIMIT 1) AS one, generate_series(%s::int, %s::int) AS n",
+            f"INSERT INTO threadsworker_job (id, {names}) SELECT 'copy' || n, {names} FROM"
+            f" (SELECT * FROM threadsworker_job LIMIT 1) AS one,"
+            f" generate_series(%s::int, %s::int) AS n",
             (present, count),
         )
         connection.execute(
-            'INSERT INTO segment (id, job_id, "index", text, options, state)'
-            " SELECT 's' || job.id, job.id, 0, 'a post', '{}', 'waiting' FROM job"
-            " WHERE NOT EXISTS (SELECT 1 FROM segment WHERE segment.job_id = job.id)"
+            'INSERT INTO threadsworker_segment (id, job_id, "index", text, options, state)'
+            " SELECT 's' || job.id, job.id, 0, 'a post', '{}', 'waiting' FROM threadsworker_job job"
+            " WHERE NOT EXISTS (SELECT 1 FROM threadsworker_segment segment"
+            " WHERE segment.job_id = job.id)"
         )
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute("ANALYZE")

@@ -338,5 +338,7 @@ def test_what_is_long_over_is_removed(office: Office) -> None:
     office.deliver(2 * 24 * HOUR)
     assert office.log() == []
     with office.desk.engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM delivery").scalar() == 0
+        assert (
+            connection.exec_driver_sql("SELECT count(*) FROM threadsworker_delivery").scalar() == 0
+        )
     assert [one.id for one in office.client.subscriptions()] == [given.id]

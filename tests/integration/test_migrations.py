@@ -10,9 +10,9 @@ from threadsworker.store.database import make_engine, reading
 
 #: How version 0002 adds an account.
 OF_0002 = (
-    "INSERT INTO account (id, name, user_id, access_token, token_version, status, throttles,"
-    " github_throttles, check_quota, wait_on_quota, created_at) VALUES (:id, :name, '1', 'sealed',"
-    " 3, 'active', 0, 0, true, true, '2026-11-01 00:00:00')"
+    "INSERT INTO threadsworker_account (id, name, user_id, access_token, token_version, status,"
+    " throttles, github_throttles, check_quota, wait_on_quota, created_at)"
+    " VALUES (:id, :name, '1', 'sealed', 3, 'active', 0, 0, true, true, '2026-11-01 00:00:00')"
 )
 
 

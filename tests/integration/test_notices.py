@@ -230,7 +230,11 @@ def test_a_secret_is_shown_once_and_kept_as_a_ciphertext(office: Office) -> None
     assert office.client.subscribe("shop.tasks.told").secret is None
     assert {one.secret for one in office.client.subscriptions()} == {None}
     with office.desk.engine.connect() as connection:
-        kept = connection.exec_driver_sql("SELECT secret FROM subscription").scalars().all()
+        kept = (
+            connection.exec_driver_sql("SELECT secret FROM threadsworker_subscription")
+            .scalars()
+            .all()
+        )
     assert not any(secret in (one or "") or "mine" in (one or "") for one in kept)
 
 

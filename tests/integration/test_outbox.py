@@ -124,6 +124,6 @@ def test_a_commit_that_has_succeeded_does_not_fail(
     """Whatever keeps the job from being begun at once."""
     with Session(app) as session, session.begin():
         job = client.enqueue("hello", session=session)
-        session.execute(text("ALTER TABLE event RENAME TO elsewhere"))
+        session.execute(text("ALTER TABLE threadsworker_event RENAME TO elsewhere"))
     assert [found.id for found in client.jobs()] == [job.id]
     assert "by the next dispatch" in caplog.text

@@ -11,8 +11,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import SQLModel
 
 from threadsworker.crypto import Cipher
 from threadsworker.errors import ClaimLost, InvalidSettings, NotFound, NotPossible
@@ -33,6 +34,7 @@ from threadsworker.store import (
 )
 from threadsworker.store.database import clock, reading, transaction
 from threadsworker.store.jobs import Claim
+from threadsworker.store.row import METADATA, VERSION_TABLE
 from threadsworker.store.tables import JobRow
 
 LEASE = timedelta(seconds=90)
@@ -109,13 +111,25 @@ def expire_lease(engine: Engine, job_id: str) -> None:
 
 def test_the_migrations_make_the_tables_that_the_code_describes(engine: Engine) -> None:
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection)
-        assert compare_metadata(context, tables.METADATA) == []
+        options = {"version_table": VERSION_TABLE}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_the_database_of_an_app_has_room_for_its_own_names(engine: Engine) -> None:
+    there = inspect(engine)
+    for table in there.get_table_names():
+        assert table.startswith("threadsworker_")
+        for index in there.get_indexes(table):
+            # PostgreSQL lists the index behind a unique constraint too; its name has the table's.
+            name = str(index["name"])
+            assert name.removeprefix("ix_").startswith("threadsworker_")
+    assert not METADATA.tables.keys() & SQLModel.metadata.tables.keys()
 
 
 def test_an_old_schema_is_refused_unless_it_is_ours_alone(engine: Engine) -> None:
     with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+        connection.execute(text("UPDATE threadsworker_version SET version_num = '0000'"))
     with pytest.raises(InvalidSettings, match="threadsworker db upgrade"):
         schema.ensure(engine, embedded=False)
 
@@ -255,7 +269,9 @@ def test_an_attempt_is_on_record_with_its_quota_and_is_settled_once(engine: Engi
         containers.settle(session, attempt, AttemptState.REFUSED)
     with reading(engine) as session:
         assert [a.state for a in containers.attempts(session, container)] == ["accepted"]
-        assert session.execute(text("SELECT kind FROM quota_use")).scalars().all() == ["post"]
+        assert session.execute(
+            text("SELECT kind FROM threadsworker_quota_use")
+        ).scalars().all() == ["post"]
 
 
 def test_a_waiting_job_comes_back_when_its_time_has_come_with_a_new_run(engine: Engine) -> None:
@@ -329,9 +345,16 @@ def test_a_failed_job_keeps_its_reason_and_can_be_retried(engine: Engine) -> Non
 @pytest.mark.parametrize(
     "forbidden",
     [
-        pytest.param("UPDATE job SET wake_at = NULL", id="a job that nobody looks at again"),
-        pytest.param("UPDATE job SET state = 'waiting'", id="a job that waits for no reason"),
-        pytest.param("UPDATE segment SET state = 'published'", id="a live segment without an id"),
+        pytest.param(
+            "UPDATE threadsworker_job SET wake_at = NULL", id="a job that nobody looks at again"
+        ),
+        pytest.param(
+            "UPDATE threadsworker_job SET state = 'waiting'", id="a job that waits for no reason"
+        ),
+        pytest.param(
+            "UPDATE threadsworker_segment SET state = 'published'",
+            id="a live segment without an id",
+        ),
     ],
 )
 def test_the_database_refuses(engine: Engine, forbidden: str) -> None:
@@ -359,7 +382,9 @@ def test_tokens_are_stored_in_the_dark_and_open_for_their_own_account_only(engin
     first, second = add_account(engine, "one"), add_account(engine, "two")
     with reading(engine) as session:
         opened = accounts.credentials(session, first, cipher=CIPHER, now=clock(session))
-        rows = session.execute(text("SELECT access_token, github_token FROM account")).all()
+        rows = session.execute(
+            text("SELECT access_token, github_token FROM threadsworker_account")
+        ).all()
     assert opened.access_token == SecretStr("token-of-one")
     assert not any("token-of" in value or "ghp-of" in value for row in rows for value in row)
 

@@ -62,7 +62,9 @@ class Reception:
 
     def kept(self) -> list[dict[str, Any]]:
         with self.desk.engine.connect() as connection:
-            rows = connection.exec_driver_sql("SELECT * FROM notification ORDER BY received_at, id")
+            rows = connection.exec_driver_sql(
+                "SELECT * FROM threadsworker_notification ORDER BY received_at, id"
+            )
             return [dict(row) for row in rows.mappings()]
 
     def token(self) -> str:
@@ -245,13 +247,13 @@ def test_nothing_that_people_wrote_is_logged(
     reception.tell(reply(), secret="another secret")
     reception.tell(TEXT.encode())
     with reception.desk.engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE notification RENAME TO away")
+        connection.exec_driver_sql("ALTER TABLE threadsworker_notification RENAME TO away")
     assert reception.tell(reply("1")).status_code == 503
     with reception.desk.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE away RENAME TO notification")
     assert reception.tell(reply("1")).status_code == 200
     with reception.desk.engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE subscription RENAME TO away")
+        connection.exec_driver_sql("ALTER TABLE threadsworker_subscription RENAME TO away")
     assert inbound.handle_all(reception.desk) == 0
     with reception.desk.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE away RENAME TO subscription")

@@ -150,9 +150,11 @@ class _Run:
         lane.until(lambda: monotonic() - lane.gun.last > QUIET, timeout=STUCK, duties=True)
 
     def _decided(self) -> list[Any]:
-        return self._lane.rows("SELECT state, run, epoch, claims, finished_at FROM job")
+        return self._lane.rows(
+            "SELECT state, run, epoch, claims, finished_at FROM threadsworker_job"
+        )
 
     def _is_settled(self) -> bool:
-        left = self._lane.rows("SELECT 1 FROM staged WHERE state <> 'gone' LIMIT 1")
-        ((state,),) = self._lane.rows("SELECT state FROM job")
+        left = self._lane.rows("SELECT 1 FROM threadsworker_staged WHERE state <> 'gone' LIMIT 1")
+        ((state,),) = self._lane.rows("SELECT state FROM threadsworker_job")
         return state in RESTING and not left

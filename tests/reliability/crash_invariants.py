@@ -69,7 +69,7 @@ def check(lane: Lane) -> list[Problem]:
 def _posts(lane: Lane) -> Iterator[Problem]:
     posts = lane.sandbox.posts()
     texts = [post.text for post in posts]
-    segments = lane.rows("SELECT index, state, media_id FROM segment ORDER BY index")
+    segments = lane.rows("SELECT index, state, media_id FROM threadsworker_segment ORDER BY index")
     for (index, state, media_id), text in zip(segments, crash_job.TEXTS, strict=True):
         ids = [post.id for post in posts if post.text == text]
         if len(ids) > 1:
@@ -90,7 +90,7 @@ def _posts(lane: Lane) -> Iterator[Problem]:
 
 
 def _job(lane: Lane) -> Iterator[Problem]:
-    ((state, reason, error),) = lane.rows("SELECT state, reason, error_code FROM job")
+    ((state, reason, error),) = lane.rows("SELECT state, reason, error_code FROM threadsworker_job")
     if state not in RESTING:
         yield Problem(Wrong.LIMBO, f"{state}, {reason}")
     elif state != JobState.PUBLISHED:
@@ -98,12 +98,13 @@ def _job(lane: Lane) -> Iterator[Problem]:
     elif len(lane.sandbox.posts()) < len(crash_job.TEXTS):
         yield Problem(Wrong.LOST, f"published, with {len(lane.sandbox.posts())} posts")
     if forgotten := lane.rows(
-        f"SELECT id, state FROM job WHERE state NOT IN ({_quoted(RESTING)}) AND wake_at IS NULL"
+        "SELECT id, state FROM threadsworker_job"
+        f" WHERE state NOT IN ({_quoted(RESTING)}) AND wake_at IS NULL"
     ):
         yield Problem(Wrong.LIMBO, f"nobody looks at {forgotten} again")
     if lane.sandbox.staged_files():
         yield Problem(Wrong.FILES, f"{lane.sandbox.staged_paths()}")
-    if left := lane.rows("SELECT sha256, state FROM staged WHERE state <> 'gone'"):
+    if left := lane.rows("SELECT sha256, state FROM threadsworker_staged WHERE state <> 'gone'"):
         yield Problem(Wrong.FILES, f"rows {left}")
 
 
@@ -113,7 +114,8 @@ def _attempts(lane: Lane) -> Iterator[Problem]:
         yield Problem(Wrong.BUDGET, f"{len(calls)} calls")
     sent = [entry for entry in calls if entry["path"].endswith("/threads_publish")]
     attempts = lane.rows(
-        "SELECT threads_id FROM attempt JOIN container ON container.id = container_id"
+        "SELECT threads_id FROM threadsworker_attempt JOIN threadsworker_container c"
+        " ON c.id = container_id"
     )
     if len(sent) > len(attempts):
         yield Problem(Wrong.UNAUTHORISED, f"{len(sent)} publishes, {len(attempts)} attempts")

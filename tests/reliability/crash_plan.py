@@ -95,7 +95,7 @@ def sample(cases: Sequence[Case], each: Mapping[str, int], *, others: int) -> li
 
 def _is_published(lane: Lane, *, duties: bool) -> bool:
     return lane.until(
-        lambda: lane.rows("SELECT 1 FROM job WHERE state = 'published'"),
+        lambda: lane.rows("SELECT 1 FROM threadsworker_job WHERE state = 'published'"),
         timeout=STUCK,
         duties=duties,
     )

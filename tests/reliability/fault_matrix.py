@@ -99,12 +99,14 @@ def check(world: World) -> Iterator[str]:
     ids = [post.id for post in posts]
     if [post.parent_id for post in posts] != [None, *ids[:-1]]:
         yield "wrong parents"
-    if [row[0] for row in world.rows('SELECT media_id FROM segment ORDER BY "index"')] != ids:
+    if [
+        row[0] for row in world.rows('SELECT media_id FROM threadsworker_segment ORDER BY "index"')
+    ] != ids:
         yield "the rows know other media ids"
     if world.sandbox.staged_files():
         yield f"files left: {world.sandbox.staged_paths()}"
     sent = [e for e in world.sandbox.ledger if e["path"].endswith("/threads_publish")]
-    ((attempts,),) = world.rows("SELECT count(*) FROM attempt")
+    ((attempts,),) = world.rows("SELECT count(*) FROM threadsworker_attempt")
     if len(sent) > attempts:
         yield f"{len(sent)} publishes for {attempts} attempts"
     made = [e for e in world.sandbox.ledger if e["service"] in ("threads", "github")]

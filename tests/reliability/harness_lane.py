@@ -123,7 +123,8 @@ class Lane:
         self.broker.flushdb()
         self.sandbox.reset()
         self.sandbox.plan_fault(_EVERY_CONTAINER, on_hit=self._await_downloads)
-        tables = ", ".join(f'"{name}"' for name in METADATA.tables if name != "account")
+        emptied = METADATA.tables.keys() - {"threadsworker_account"}
+        tables = ", ".join(f'"{name}"' for name in emptied)
         self._watcher.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
         for log in self.directory.glob("*.log"):
             log.unlink()
@@ -214,7 +215,7 @@ class Lane:
 
     def sweep_now(self) -> None:
         """Beat's sweep, as if the staging repository had not been listed for ten minutes."""
-        self._watcher.execute("UPDATE account SET swept_at = NULL")
+        self._watcher.execute("UPDATE threadsworker_account SET swept_at = NULL")
         sweep.sweep_staged(self._desk)
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:

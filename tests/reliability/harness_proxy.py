@@ -185,7 +185,9 @@ class Postgres(Dialect):
             r"(?s)(?:WITH .*\) )?(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)", statement
         )
         if written is not None:
-            renewal = re.match(r"UPDATE job SET lease_until=\S+ wake_at=[^,]* WHERE", statement)
+            renewal = re.match(
+                r"UPDATE threadsworker_job SET lease_until=\S+ wake_at=[^,]* WHERE", statement
+            )
             self._written.append("lease" if renewal else written[1])
 
 

@@ -103,47 +103,51 @@ class Audit:
     def let_sweeps_be_due(self) -> None:
         """Let the staging repositories be listed now, and not in a few minutes."""
         with psycopg.connect(self.url) as connection:
-            connection.execute("UPDATE account SET swept_at = NULL")
+            connection.execute("UPDATE threadsworker_account SET swept_at = NULL")
 
     def states(self) -> dict[str, str]:
         """The state of every job."""
-        return {row.id: row.state for row in self._rows("SELECT id, state FROM job")}
+        return {row.id: row.state for row in self._rows("SELECT id, state FROM threadsworker_job")}
 
     def under_way(self) -> int:
         """How many jobs are not at rest."""
         (found,) = self._rows(
-            "SELECT count(*) AS n FROM job WHERE state NOT IN"
+            "SELECT count(*) AS n FROM threadsworker_job WHERE state NOT IN"
             " ('published', 'failed', 'cancelled', 'missed', 'needs_review')"
         )
         return int(found.n)
 
     def jobs(self) -> dict[str, JobSeen]:
         found = self._rows(
-            "SELECT id, state, reason, error_code AS error, created_at, finished_at FROM job"
+            "SELECT id, state, reason, error_code AS error, created_at, finished_at"
+            " FROM threadsworker_job"
         )
         return {row.id: JobSeen(*row) for row in found}
 
     def segments(self) -> list[SegmentSeen]:
         """Of all jobs, in order."""
         found = self._rows(
-            'SELECT job_id, "index", state, media_id FROM segment ORDER BY job_id, "index"'
+            'SELECT job_id, "index", state, media_id FROM threadsworker_segment'
+            ' ORDER BY job_id, "index"'
         )
         return [SegmentSeen(*row) for row in found]
 
     def owners_of_containers(self) -> dict[str, tuple[str, int]]:
         """Job and index of the segment of every container, by creation id."""
         found = self._rows(
-            'SELECT threads_id, job_id, "index" FROM container'
-            " JOIN segment ON segment.id = container.segment_id"
+            'SELECT threads_id, job_id, "index" FROM threadsworker_container container'
+            " JOIN threadsworker_segment segment ON segment.id = container.segment_id"
         )
         return {row.threads_id: (row.job_id, row.index) for row in found}
 
     def attempts(self) -> dict[str, list[AttemptSeen]]:
         """By creation id, oldest first."""
         found = self._rows(
-            "SELECT job_id, threads_id, attempt.epoch, attempt.state, sent_at FROM attempt"
-            " JOIN container ON container.id = attempt.container_id"
-            " JOIN segment ON segment.id = attempt.segment_id ORDER BY sent_at"
+            "SELECT job_id, threads_id, attempt.epoch, attempt.state, sent_at"
+            " FROM threadsworker_attempt attempt"
+            " JOIN threadsworker_container container ON container.id = attempt.container_id"
+            " JOIN threadsworker_segment segment ON segment.id = attempt.segment_id"
+            " ORDER BY sent_at"
         )
         by_container = defaultdict(list)
         for row in found:
@@ -164,7 +168,8 @@ class Audit:
     def events(self, job_id: str) -> list[str]:
         """The job's events as lines, for a reader who looks for a cause."""
         found = self._rows(
-            "SELECT at, run, epoch, what, segment, data FROM event WHERE job_id = %s ORDER BY id",
+            "SELECT at, run, epoch, what, segment, data FROM threadsworker_event"
+            " WHERE job_id = %s ORDER BY id",
             job_id,
         )
         return [
@@ -174,13 +179,13 @@ class Audit:
         ]
 
     def event_counts(self) -> dict[str, int]:
-        found = self._rows("SELECT what, count(*) AS n FROM event GROUP BY what")
+        found = self._rows("SELECT what, count(*) AS n FROM threadsworker_event GROUP BY what")
         return {row.what: row.n for row in found}
 
     def limbo(self) -> list[str]:
         """Jobs that are not at rest and that nobody will look at again."""
         found = self._rows(
-            "SELECT id FROM job WHERE wake_at IS NULL AND state NOT IN"
+            "SELECT id FROM threadsworker_job WHERE wake_at IS NULL AND state NOT IN"
             " ('published', 'failed', 'cancelled', 'missed', 'needs_review')"
         )
         return [row.id for row in found]

@@ -232,7 +232,7 @@ def test_a_job_of_which_nothing_is_live_has_nothing_to_delete(world: World) -> N
 
 def test_deletions_are_seen_in_the_quota(world: World) -> None:
     world.client.delete(done(world))
-    used = world.rows("SELECT count(*) FROM quota_use WHERE kind = 'delete'")
+    used = world.rows("SELECT count(*) FROM threadsworker_quota_use WHERE kind = 'delete'")
     assert [tuple(row) for row in used] == [(3,)]
     deletes = world.client.acting_as("main").quota().deletes
     assert deletes is not None

@@ -42,7 +42,9 @@ def test_a_publish_that_did_not_happen_is_repeated_after_the_quiet_period(world:
     world.run()
     is_published_once(world, job_id)
     assert 600 <= world.clock.seconds - began < 700
-    assert [row[0] for row in world.rows("SELECT state FROM attempt ORDER BY sent_at")] == [
+    assert [
+        row[0] for row in world.rows("SELECT state FROM threadsworker_attempt ORDER BY sent_at")
+    ] == [
         "unknown",
         "accepted",
         "accepted",
@@ -54,7 +56,10 @@ def test_an_attempt_is_written_down_before_it_is_sent(world: World) -> None:
     written: list[tuple[str, int]] = []
 
     def look(request: Request) -> None:
-        rows = world.rows("SELECT threads_id FROM attempt JOIN container c ON c.id = container_id")
+        rows = world.rows(
+            "SELECT threads_id FROM threadsworker_attempt"
+            " JOIN threadsworker_container c ON c.id = container_id"
+        )
         ids = [row[0] for row in rows]
         written.append((request.parameters["creation_id"], len(ids)))
         assert request.parameters["creation_id"] in ids
@@ -69,7 +74,7 @@ def test_a_refusal_of_a_second_send_proves_nothing_about_the_first(world: World)
     world.sandbox.set_options(status_lag=900)
     world.sandbox.plan_fault(LOST)
     is_published_once(world, done(world))
-    assert ("refused",) in world.rows("SELECT state FROM attempt")
+    assert ("refused",) in world.rows("SELECT state FROM threadsworker_attempt")
 
 
 def test_a_database_that_forgot_a_publish_is_reminded_by_the_container(world: World) -> None:
@@ -77,10 +82,13 @@ def test_a_database_that_forgot_a_publish_is_reminded_by_the_container(world: Wo
 
     def forget(_: Request) -> None:
         with world.desk.transaction() as session:
-            session.execute(text("DELETE FROM quota_use"))
-            session.execute(text("DELETE FROM attempt"))
+            session.execute(text("DELETE FROM threadsworker_quota_use"))
+            session.execute(text("DELETE FROM threadsworker_attempt"))
             session.execute(
-                text("UPDATE segment SET state = 'publishable' WHERE state = 'publishing'")
+                text(
+                    "UPDATE threadsworker_segment SET state = 'publishable'"
+                    " WHERE state = 'publishing'"
+                )
             )
 
     world.sandbox.plan_fault(LOST, on_hit=forget)
@@ -92,7 +100,7 @@ def test_without_the_sole_attempt_rule_nothing_is_given_up_for_a_refusal(tmp_pat
         refused = {"match": LOST["match"], "act": False, "answer": NOT_FOUND, "times": 12}
         world.sandbox.plan_fault(refused)
         is_published_once(world, done(world))
-        assert world.rows("SELECT count(*) FROM container WHERE NOT live") == [(0,)]
+        assert world.rows("SELECT count(*) FROM threadsworker_container WHERE NOT live") == [(0,)]
 
 
 def test_a_refused_question_while_in_doubt_fails_nothing(world: World) -> None:
@@ -114,7 +122,7 @@ def test_where_a_container_is_never_sent_twice_it_is_left_to_expire(tmp_path: Pa
         world.run()
         is_published_once(world, job_id)
         assert world.clock.seconds - began > 24 * HOUR
-        sends = world.rows("SELECT count(*) FROM attempt GROUP BY container_id")
+        sends = world.rows("SELECT count(*) FROM threadsworker_attempt GROUP BY container_id")
         assert {count for (count,) in sends} == {1}
 
 
@@ -187,7 +195,7 @@ def test_an_error_after_a_publish_gets_one_more_container(world: World) -> None:
     job_id = enqueue(world)
     world.run()
     is_published_once(world, job_id)
-    assert ("ERROR_AFTER_PUBLISH",) in world.rows("SELECT death FROM container")
+    assert ("ERROR_AFTER_PUBLISH",) in world.rows("SELECT death FROM threadsworker_container")
 
 
 def test_a_second_error_after_a_publish_is_for_a_person(world: World) -> None:

@@ -78,7 +78,7 @@ def test_an_unanswered_send_takes_from_the_quota(world: World) -> None:
     world.sandbox.set_options(post_quota=1)
     world.sandbox.plan_fault(NOT_ACTED)
     first = enqueue(world, "first")
-    world.run(until=lambda: ("unknown",) in world.rows("SELECT state FROM attempt"))
+    world.run(until=lambda: ("unknown",) in world.rows("SELECT state FROM threadsworker_attempt"))
     second = enqueue(world, "second")
     world.run(until=lambda: job(world, second).reason == "quota")
     world.run(until=lambda: job(world, first).state == "published")
@@ -91,7 +91,7 @@ def test_a_container_is_one_post_however_often_it_was_sent(world: World) -> None
     world.sandbox.plan_fault({**NOT_ACTED, "times": 2})
     enqueue(world, "one")
     world.run()
-    assert len(world.rows("SELECT id FROM quota_use")) == 3
+    assert len(world.rows("SELECT id FROM threadsworker_quota_use")) == 3
     with world.desk.reading() as session:
         account_id, now = accounts.find(session, "main").id, clock(session)
         assert quota.window(session, account_id, "post", now=now).used(now) == 1

@@ -44,7 +44,7 @@ def installed(
 
 def rows(installed: Installation, what: str) -> dict[str, int]:
     with psycopg.connect(installed.settings["THREADSWORKER_DATABASE_URL"]) as connection:
-        found = connection.execute(f"SELECT id, {what} FROM job").fetchall()
+        found = connection.execute(f"SELECT id, {what} FROM threadsworker_job").fetchall()
     return dict(found)
 
 

@@ -160,7 +160,9 @@ def test_a_parent_that_is_deleted_under_the_thread_is_for_a_person(world: World)
 def test_a_job_that_breaks_every_worker_is_taken_out_of_their_way(world: World) -> None:
     job_id = enqueue(world)
     with world.desk.transaction() as session:
-        session.execute(text("""UPDATE segment SET options = '{"poll": 1}' WHERE "index" = 0"""))
+        session.execute(
+            text("""UPDATE threadsworker_segment SET options = '{"poll": 1}' WHERE "index" = 0""")
+        )
     world.run()
     in_review(world, job_id, "poison")
     assert len(world.broken) == 5

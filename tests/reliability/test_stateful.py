@@ -135,12 +135,12 @@ class AnythingGoesWrong(RuleBasedStateMachine):
     @invariant()
     def nothing_was_sent_that_was_not_written_down(self) -> None:
         sent = [e for e in self.world.sandbox.ledger if e["path"].endswith("/threads_publish")]
-        assert len(sent) <= self.world.rows("SELECT count(*) FROM attempt")[0][0]
+        assert len(sent) <= self.world.rows("SELECT count(*) FROM threadsworker_attempt")[0][0]
 
     @invariant()
     def somebody_looks_at_every_job_again(self) -> None:
         assert not self.world.rows(
-            "SELECT id FROM job WHERE wake_at IS NULL AND state NOT IN "
+            "SELECT id FROM threadsworker_job WHERE wake_at IS NULL AND state NOT IN "
             "('published', 'failed', 'needs_review', 'cancelled', 'missed')"
         )
 

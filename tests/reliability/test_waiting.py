@@ -47,7 +47,7 @@ def test_pauses_grow_and_begin_anew_after_a_success(world: World) -> None:
     gaps = [after - before for before, after in pairwise(tries)]
     for n, gap in enumerate(gaps):
         assert 60 * 2**n <= gap < 60 * 2**n * 1.4 + 10
-    (row,) = world.rows("SELECT throttles FROM account")
+    (row,) = world.rows("SELECT throttles FROM threadsworker_account")
     assert row[0] == 0
 
 
@@ -245,7 +245,8 @@ def test_an_account_with_many_posts_does_not_delay_anothers_single_one(world: Wo
     world.run(until=lambda: job(world, single).state == "published")
     assert len(texts(world)) <= 30
     at_work = world.rows(
-        "SELECT count(*) FROM job WHERE overdue_at IS NOT NULL OR lease_until IS NOT NULL"
+        "SELECT count(*) FROM threadsworker_job"
+        " WHERE overdue_at IS NOT NULL OR lease_until IS NOT NULL"
     )
     assert at_work[0][0] <= 2 * world.settings.account_concurrency
 
@@ -255,7 +256,7 @@ def test_posts_of_a_callers_transaction_are_begun_as_far_as_there_is_room(world:
         for n in range(30):
             world.client.enqueue(f"post {n}", session=session)
         session.commit()
-    (begun,) = world.rows("SELECT count(*) FROM job WHERE run > 1")
+    (begun,) = world.rows("SELECT count(*) FROM threadsworker_job WHERE run > 1")
     assert begun[0] == world.settings.account_concurrency
     world.run()
     assert len(texts(world)) == 30

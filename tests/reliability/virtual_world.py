@@ -196,13 +196,16 @@ class World:
             return list(session.execute(text(statement)).all())
 
     def states(self) -> list[tuple[str, str | None, str | None]]:
-        return [tuple(row) for row in self.rows("SELECT state, reason, error_code FROM job")]
+        return [
+            tuple(row)
+            for row in self.rows("SELECT state, reason, error_code FROM threadsworker_job")
+        ]
 
     def at_rest(self) -> bool:
         return all(state in RESTING for state, _, _ in self.states())
 
     def _wakes(self) -> list[float | None]:
-        found = self.rows("SELECT wake_at FROM job WHERE state <> 'needs_review'")
+        found = self.rows("SELECT wake_at FROM threadsworker_job WHERE state <> 'needs_review'")
         return [
             datetime.fromisoformat(row[0]).replace(tzinfo=UTC).timestamp() if row[0] else None
             for row in found

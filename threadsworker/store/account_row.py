@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import JSON, Text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from threadsworker.store.moment import Moment
+from threadsworker.store.row import Row
 
 
-class AccountRow(SQLModel, table=True):
+class AccountRow(Row, table=True):
     """A Threads profile whose token we hold."""
 
-    __tablename__ = "account"
+    __tablename__ = "threadsworker_account"
 
     id: str = Field(primary_key=True)
     name: str = Field(unique=True)
@@ -70,12 +71,12 @@ class AccountRow(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Moment)
 
 
-class PublishingLimitRow(SQLModel, table=True):
+class PublishingLimitRow(Row, table=True):
     """What Meta last said of one quota of an account; every worker reads it here."""
 
-    __tablename__ = "publishing_limit"
+    __tablename__ = "threadsworker_publishing_limit"
 
-    account_id: str = Field(primary_key=True, foreign_key="account.id")
+    account_id: str = Field(primary_key=True, foreign_key="threadsworker_account.id")
     #: ``post``, ``reply`` or ``delete``.
     kind: str = Field(primary_key=True)
     used: int

@@ -11,20 +11,21 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, Index, Text, UniqueConstraint, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from threadsworker.store.moment import Moment
+from threadsworker.store.row import Row
 
 
-class SubscriptionRow(SQLModel, table=True):
+class SubscriptionRow(Row, table=True):
     """Who is told, and of what."""
 
-    __tablename__ = "subscription"
+    __tablename__ = "threadsworker_subscription"
     __table_args__ = (
         UniqueConstraint("target", "account_id"),
         # The same for those of all accounts: NULLs are never the same.
         Index(
-            "subscription_of_all",
+            "threadsworker_subscription_of_all",
             "target",
             unique=True,
             postgresql_where=text("account_id IS NULL"),
@@ -37,7 +38,7 @@ class SubscriptionRow(SQLModel, table=True):
     target: str = Field(sa_type=Text)
     kind: str
     #: None: of all accounts.
-    account_id: str | None = Field(default=None, foreign_key="account.id", index=True)
+    account_id: str | None = Field(default=None, foreign_key="threadsworker_account.id", index=True)
     #: Names of events with a space before and after each; None: all.
     events: str | None = Field(default=None, sa_type=Text)
     #: Ciphertext of what signs the deliveries to a URL.
@@ -48,26 +49,26 @@ class SubscriptionRow(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Moment)
 
 
-class DeliveryRow(SQLModel, table=True):
+class DeliveryRow(Row, table=True):
     """One event for one subscriber: written with the change of state that it tells of."""
 
-    __tablename__ = "delivery"
+    __tablename__ = "threadsworker_delivery"
     __table_args__ = (
         # No delivery is forgotten.
         CheckConstraint("state <> 'pending' OR due_at IS NOT NULL", name="delivery_due"),
         Index(
-            "delivery_due_at",
+            "threadsworker_delivery_due_at",
             "due_at",
             postgresql_where=text("due_at IS NOT NULL"),
             sqlite_where=text("due_at IS NOT NULL"),
         ),
         Index(
-            "delivery_in_hand",
+            "threadsworker_delivery_in_hand",
             "claim",
             postgresql_where=text("claim IS NOT NULL"),
             sqlite_where=text("claim IS NOT NULL"),
         ),
-        Index("delivery_newest", "created_at"),
+        Index("threadsworker_delivery_newest", "created_at"),
     )
 
     id: str = Field(primary_key=True)
@@ -89,13 +90,13 @@ class DeliveryRow(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
-class NotificationRow(SQLModel, table=True):
+class NotificationRow(Row, table=True):
     """What Meta has told, kept before it is answered. Holds what people wrote."""
 
-    __tablename__ = "notification"
+    __tablename__ = "threadsworker_notification"
     __table_args__ = (
         Index(
-            "notification_open",
+            "threadsworker_notification_open",
             "received_at",
             postgresql_where=text("handled_at IS NULL"),
             sqlite_where=text("handled_at IS NULL"),
@@ -114,10 +115,10 @@ class NotificationRow(SQLModel, table=True):
     handled_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
-class DeletionRow(SQLModel, table=True):
+class DeletionRow(Row, table=True):
     """That data were deleted because their owner asked for it; not whose."""
 
-    __tablename__ = "deletion"
+    __tablename__ = "threadsworker_deletion"
 
     code: str = Field(primary_key=True)
     done_at: datetime = Field(sa_type=Moment)

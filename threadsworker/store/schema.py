@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from threadsworker.errors import InvalidSettings
+from threadsworker.store.row import VERSION_TABLE
 
 #: Taken on PostgreSQL while migrating, so that several workers may start at once.
 _LOCK = 0x7468_7764
@@ -35,7 +36,9 @@ def versions(engine: Engine) -> tuple[str | None, str | None]:
     """The database's version, and the one that this code wants."""
     # Whoever writes meanwhile does not matter: to a reader SQLite says at once what is there.
     with engine.execution_options(reading=True).connect() as connection:
-        present = MigrationContext.configure(connection).get_current_revision()
+        present = MigrationContext.configure(
+            connection, opts={"version_table": VERSION_TABLE}
+        ).get_current_revision()
     return present, ScriptDirectory.from_config(_config()).get_current_head()
 
 

@@ -11,32 +11,34 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, Index, Text, UniqueConstraint, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from threadsworker.job import RESTING
 from threadsworker.store.account_row import AccountRow as AccountRow
 from threadsworker.store.account_row import PublishingLimitRow as PublishingLimitRow
 from threadsworker.store.moment import Moment
+from threadsworker.store.row import METADATA as METADATA
+from threadsworker.store.row import Row
 
 
 def _in(states: frozenset[Any]) -> str:
     return ", ".join(sorted(f"'{state}'" for state in states))
 
 
-class WorkerRow(SQLModel, table=True):
+class WorkerRow(Row, table=True):
     """A worker process that is at work, or was until a moment ago."""
 
-    __tablename__ = "worker"
+    __tablename__ = "threadsworker_worker"
 
     id: str = Field(primary_key=True)
     started_at: datetime = Field(sa_type=Moment)
     seen_at: datetime = Field(sa_type=Moment)
 
 
-class JobRow(SQLModel, table=True):
+class JobRow(Row, table=True):
     """Publish one post for one account."""
 
-    __tablename__ = "job"
+    __tablename__ = "threadsworker_job"
     __table_args__ = (
         UniqueConstraint("account_id", "key"),
         # No job is ever forgotten: whatever is not at rest has a time at which somebody
@@ -44,25 +46,25 @@ class JobRow(SQLModel, table=True):
         CheckConstraint(f"state IN ({_in(RESTING)}) OR wake_at IS NOT NULL", name="looked_at"),
         CheckConstraint("state <> 'waiting' OR reason IS NOT NULL", name="waiting_has_reason"),
         Index(
-            "job_due",
+            "threadsworker_job_due",
             "wake_at",
             postgresql_where=text("wake_at IS NOT NULL"),
             sqlite_where=text("wake_at IS NOT NULL"),
         ),
-        Index("job_newest", "created_at"),
+        Index("threadsworker_job_newest", "created_at"),
         # One account's jobs: those due, those that somebody or a message works on, those
         # that hold a reservation.
-        Index("job_of_account", "account_id", "wake_at"),
+        Index("threadsworker_job_of_account", "account_id", "wake_at"),
         # One job per occurrence of a schedule, whoever makes it and however often.
-        Index("job_of_occurrence", "schedule_id", "occurrence", unique=True),
+        Index("threadsworker_job_of_occurrence", "schedule_id", "occurrence", unique=True),
         Index(
-            "job_under_way",
+            "threadsworker_job_under_way",
             "account_id",
             postgresql_where=text("overdue_at IS NOT NULL OR lease_until IS NOT NULL"),
             sqlite_where=text("overdue_at IS NOT NULL OR lease_until IS NOT NULL"),
         ),
         Index(
-            "job_reserved",
+            "threadsworker_job_reserved",
             "account_id",
             postgresql_where=text("reserved_at IS NOT NULL"),
             sqlite_where=text("reserved_at IS NOT NULL"),
@@ -70,7 +72,7 @@ class JobRow(SQLModel, table=True):
     )
 
     id: str = Field(primary_key=True)
-    account_id: str = Field(foreign_key="account.id")
+    account_id: str = Field(foreign_key="threadsworker_account.id")
     #: The caller's idempotency key, and a hash of what was submitted under it.
     key: str | None = None
     content_hash: str
@@ -118,10 +120,10 @@ class JobRow(SQLModel, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
-class SegmentRow(SQLModel, table=True):
+class SegmentRow(Row, table=True):
     """One Threads post of the thread."""
 
-    __tablename__ = "segment"
+    __tablename__ = "threadsworker_segment"
     __table_args__ = (
         UniqueConstraint("job_id", "index"),
         CheckConstraint(
@@ -129,7 +131,7 @@ class SegmentRow(SQLModel, table=True):
         ),
         # Publishes that may be in flight: a twin of one of them has to wait.
         Index(
-            "segment_in_flight",
+            "threadsworker_segment_in_flight",
             "state",
             postgresql_where=text("state IN ('publishing', 'in_doubt')"),
             sqlite_where=text("state IN ('publishing', 'in_doubt')"),
@@ -137,7 +139,7 @@ class SegmentRow(SQLModel, table=True):
     )
 
     id: str = Field(primary_key=True)
-    job_id: str = Field(foreign_key="job.id", index=True)
+    job_id: str = Field(foreign_key="threadsworker_job.id", index=True)
     index: int
     text: str = Field(sa_type=Text)
     #: The same for texts that could not be told apart in a listing; None in old rows.
@@ -152,17 +154,17 @@ class SegmentRow(SQLModel, table=True):
     published_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
-class MediaRow(SQLModel, table=True):
+class MediaRow(Row, table=True):
     """One image or video of a segment."""
 
-    __tablename__ = "media"
+    __tablename__ = "threadsworker_media"
     __table_args__ = (
         UniqueConstraint("segment_id", "position"),
         CheckConstraint("(sha256 IS NULL) <> (url IS NULL)", name="local_or_public"),
     )
 
     id: str = Field(primary_key=True)
-    segment_id: str = Field(foreign_key="segment.id", index=True)
+    segment_id: str = Field(foreign_key="threadsworker_segment.id", index=True)
     #: 1 to 20.
     position: int
     kind: str
@@ -174,7 +176,7 @@ class MediaRow(SQLModel, table=True):
     url: str | None = Field(default=None, sa_type=Text)
 
 
-class ContainerRow(SQLModel, table=True):
+class ContainerRow(Row, table=True):
     """
     One of Meta's media containers.
 
@@ -182,10 +184,10 @@ class ContainerRow(SQLModel, table=True):
     container, and a container yields one post.
     """
 
-    __tablename__ = "container"
+    __tablename__ = "threadsworker_container"
     __table_args__ = (
         Index(
-            "container_one_live",
+            "threadsworker_container_one_live",
             "segment_id",
             "item",
             unique=True,
@@ -195,7 +197,7 @@ class ContainerRow(SQLModel, table=True):
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    segment_id: str = Field(foreign_key="segment.id", index=True)
+    segment_id: str = Field(foreign_key="threadsworker_segment.id", index=True)
     #: 0: the post itself; 1 to 20: a carousel item.
     item: int = 0
     #: Meta's creation id.
@@ -212,14 +214,14 @@ class ContainerRow(SQLModel, table=True):
     published_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
-class AttemptRow(SQLModel, table=True):
+class AttemptRow(Row, table=True):
     """One authorised send of ``threads_publish``, written down before it is sent."""
 
-    __tablename__ = "attempt"
+    __tablename__ = "threadsworker_attempt"
 
     id: str = Field(primary_key=True)
-    segment_id: str = Field(foreign_key="segment.id", index=True)
-    container_id: int = Field(foreign_key="container.id", index=True)
+    segment_id: str = Field(foreign_key="threadsworker_segment.id", index=True)
+    container_id: int = Field(foreign_key="threadsworker_container.id", index=True)
     epoch: int
     state: str
     sent_at: datetime = Field(sa_type=Moment)
@@ -227,28 +229,30 @@ class AttemptRow(SQLModel, table=True):
     code: str | None = None
 
 
-class QuotaUseRow(SQLModel, table=True):
+class QuotaUseRow(Row, table=True):
     """What an attempt takes from the account's moving 24 hours."""
 
-    __tablename__ = "quota_use"
-    __table_args__ = (Index("quota_use_window", "account_id", "kind", "at"),)
+    __tablename__ = "threadsworker_quota_use"
+    __table_args__ = (Index("threadsworker_quota_use_window", "account_id", "kind", "at"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    account_id: str = Field(foreign_key="account.id")
+    account_id: str = Field(foreign_key="threadsworker_account.id")
     #: ``post``, ``reply`` or ``delete``.
     kind: str
-    attempt_id: str | None = Field(default=None, foreign_key="attempt.id", unique=True)
+    attempt_id: str | None = Field(
+        default=None, foreign_key="threadsworker_attempt.id", unique=True
+    )
     at: datetime = Field(sa_type=Moment)
 
 
-class ScheduleRow(SQLModel, table=True):
+class ScheduleRow(Row, table=True):
     """A recurring post. `threadsworker.recurrence` knows when, `store.schedules` what."""
 
-    __tablename__ = "schedule"
+    __tablename__ = "threadsworker_schedule"
     __table_args__ = (
         CheckConstraint("(cron IS NULL) <> (every IS NULL)", name="cron_or_every"),
         Index(
-            "schedule_next",
+            "threadsworker_schedule_next",
             "next_at",
             postgresql_where=text("next_at IS NOT NULL"),
             sqlite_where=text("next_at IS NOT NULL"),
@@ -257,7 +261,7 @@ class ScheduleRow(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     name: str = Field(unique=True)
-    account_id: str = Field(foreign_key="account.id", index=True)
+    account_id: str = Field(foreign_key="threadsworker_account.id", index=True)
     #: Five fields of cron, or seconds between two occurrences.
     cron: str | None = None
     every: float | None = None
@@ -286,23 +290,23 @@ class ScheduleRow(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Moment)
 
 
-class DutyRow(SQLModel, table=True):
+class DutyRow(Row, table=True):
     """When one of beat's duties was last done."""
 
-    __tablename__ = "duty"
+    __tablename__ = "threadsworker_duty"
 
     name: str = Field(primary_key=True)
     done_at: datetime = Field(sa_type=Moment)
 
 
-class StagedRow(SQLModel, table=True):
+class StagedRow(Row, table=True):
     """A local medium that is made public for Meta for a while."""
 
-    __tablename__ = "staged"
+    __tablename__ = "threadsworker_staged"
     __table_args__ = (UniqueConstraint("job_id", "sha256"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    job_id: str = Field(foreign_key="job.id", index=True)
+    job_id: str = Field(foreign_key="threadsworker_job.id", index=True)
     sha256: str
     #: ``owner/name``, so that a file is found after the account was changed.
     repo: str
@@ -310,20 +314,16 @@ class StagedRow(SQLModel, table=True):
     url: str | None = Field(default=None, sa_type=Text)
 
 
-class EventRow(SQLModel, table=True):
+class EventRow(Row, table=True):
     """What happened to a job. Append only."""
 
-    __tablename__ = "event"
+    __tablename__ = "threadsworker_event"
 
     id: int | None = Field(default=None, primary_key=True)
-    job_id: str = Field(foreign_key="job.id", index=True)
+    job_id: str = Field(foreign_key="threadsworker_job.id", index=True)
     at: datetime = Field(sa_type=Moment)
     run: int
     epoch: int
     what: str
     segment: int | None = None
     data: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
-
-
-#: Every table, for the migrations' check and for tests.
-METADATA = SQLModel.metadata

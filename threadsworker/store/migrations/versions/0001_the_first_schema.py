@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
-        "account",
+        "threadsworker_account",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("user_id", sa.String(), nullable=False),
@@ -30,14 +30,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("name"),
     )
     op.create_table(
-        "worker",
+        "threadsworker_worker",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
-        "job",
+        "threadsworker_job",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("account_id", sa.String(), nullable=False),
         sa.Column("key", sa.String(), nullable=True),
@@ -68,24 +68,26 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(
             ["account_id"],
-            ["account.id"],
+            ["threadsworker_account.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("account_id", "key"),
     )
-    with op.batch_alter_table("job", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_job_account_id"), ["account_id"], unique=False)
+    with op.batch_alter_table("threadsworker_job", schema=None) as batch_op:
         batch_op.create_index(
-            "job_due",
+            batch_op.f("ix_threadsworker_job_account_id"), ["account_id"], unique=False
+        )
+        batch_op.create_index(
+            "threadsworker_job_due",
             ["wake_at"],
             unique=False,
             postgresql_where=sa.text("wake_at IS NOT NULL"),
             sqlite_where=sa.text("wake_at IS NOT NULL"),
         )
-        batch_op.create_index("job_newest", ["created_at"], unique=False)
+        batch_op.create_index("threadsworker_job_newest", ["created_at"], unique=False)
 
     op.create_table(
-        "event",
+        "threadsworker_event",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("job_id", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -96,15 +98,15 @@ def upgrade() -> None:
         sa.Column("data", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
             ["job_id"],
-            ["job.id"],
+            ["threadsworker_job.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("event", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_event_job_id"), ["job_id"], unique=False)
+    with op.batch_alter_table("threadsworker_event", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_threadsworker_event_job_id"), ["job_id"], unique=False)
 
     op.create_table(
-        "segment",
+        "threadsworker_segment",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("job_id", sa.String(), nullable=False),
         sa.Column("index", sa.Integer(), nullable=False),
@@ -120,16 +122,18 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(
             ["job_id"],
-            ["job.id"],
+            ["threadsworker_job.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("job_id", "index"),
         sa.UniqueConstraint("media_id"),
     )
-    with op.batch_alter_table("segment", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_segment_job_id"), ["job_id"], unique=False)
+    with op.batch_alter_table("threadsworker_segment", schema=None) as batch_op:
         batch_op.create_index(
-            "segment_in_flight",
+            batch_op.f("ix_threadsworker_segment_job_id"), ["job_id"], unique=False
+        )
+        batch_op.create_index(
+            "threadsworker_segment_in_flight",
             ["state"],
             unique=False,
             postgresql_where=sa.text("state IN ('publishing', 'in_doubt')"),
@@ -137,7 +141,7 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "staged",
+        "threadsworker_staged",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("job_id", sa.String(), nullable=False),
         sa.Column("sha256", sa.String(), nullable=False),
@@ -146,16 +150,18 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["job_id"],
-            ["job.id"],
+            ["threadsworker_job.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("job_id", "sha256"),
     )
-    with op.batch_alter_table("staged", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_staged_job_id"), ["job_id"], unique=False)
+    with op.batch_alter_table("threadsworker_staged", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_threadsworker_staged_job_id"), ["job_id"], unique=False
+        )
 
     op.create_table(
-        "container",
+        "threadsworker_container",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("segment_id", sa.String(), nullable=False),
         sa.Column("item", sa.Integer(), nullable=False),
@@ -169,23 +175,25 @@ def upgrade() -> None:
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["segment_id"],
-            ["segment.id"],
+            ["threadsworker_segment.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("threads_id"),
     )
-    with op.batch_alter_table("container", schema=None) as batch_op:
+    with op.batch_alter_table("threadsworker_container", schema=None) as batch_op:
         batch_op.create_index(
-            "container_one_live",
+            "threadsworker_container_one_live",
             ["segment_id", "item"],
             unique=True,
             postgresql_where=sa.text("live"),
             sqlite_where=sa.text("live"),
         )
-        batch_op.create_index(batch_op.f("ix_container_segment_id"), ["segment_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_threadsworker_container_segment_id"), ["segment_id"], unique=False
+        )
 
     op.create_table(
-        "media",
+        "threadsworker_media",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("segment_id", sa.String(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
@@ -198,17 +206,19 @@ def upgrade() -> None:
         sa.CheckConstraint("(sha256 IS NULL) <> (url IS NULL)", name="local_or_public"),
         sa.ForeignKeyConstraint(
             ["segment_id"],
-            ["segment.id"],
+            ["threadsworker_segment.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("segment_id", "position"),
     )
-    with op.batch_alter_table("media", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_media_segment_id"), ["segment_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_media_sha256"), ["sha256"], unique=False)
+    with op.batch_alter_table("threadsworker_media", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_threadsworker_media_segment_id"), ["segment_id"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_threadsworker_media_sha256"), ["sha256"], unique=False)
 
     op.create_table(
-        "attempt",
+        "threadsworker_attempt",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("segment_id", sa.String(), nullable=False),
         sa.Column("container_id", sa.Integer(), nullable=False),
@@ -219,20 +229,24 @@ def upgrade() -> None:
         sa.Column("code", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["container_id"],
-            ["container.id"],
+            ["threadsworker_container.id"],
         ),
         sa.ForeignKeyConstraint(
             ["segment_id"],
-            ["segment.id"],
+            ["threadsworker_segment.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("attempt", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_attempt_container_id"), ["container_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_attempt_segment_id"), ["segment_id"], unique=False)
+    with op.batch_alter_table("threadsworker_attempt", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_threadsworker_attempt_container_id"), ["container_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_threadsworker_attempt_segment_id"), ["segment_id"], unique=False
+        )
 
     op.create_table(
-        "quota_use",
+        "threadsworker_quota_use",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("account_id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
@@ -240,65 +254,69 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"],
-            ["account.id"],
+            ["threadsworker_account.id"],
         ),
         sa.ForeignKeyConstraint(
             ["attempt_id"],
-            ["attempt.id"],
+            ["threadsworker_attempt.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("attempt_id"),
     )
-    with op.batch_alter_table("quota_use", schema=None) as batch_op:
-        batch_op.create_index("quota_use_window", ["account_id", "kind", "at"], unique=False)
+    with op.batch_alter_table("threadsworker_quota_use", schema=None) as batch_op:
+        batch_op.create_index(
+            "threadsworker_quota_use_window", ["account_id", "kind", "at"], unique=False
+        )
 
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("quota_use", schema=None) as batch_op:
-        batch_op.drop_index("quota_use_window")
+    with op.batch_alter_table("threadsworker_quota_use", schema=None) as batch_op:
+        batch_op.drop_index("threadsworker_quota_use_window")
 
-    op.drop_table("quota_use")
-    with op.batch_alter_table("attempt", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_attempt_segment_id"))
-        batch_op.drop_index(batch_op.f("ix_attempt_container_id"))
+    op.drop_table("threadsworker_quota_use")
+    with op.batch_alter_table("threadsworker_attempt", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_threadsworker_attempt_segment_id"))
+        batch_op.drop_index(batch_op.f("ix_threadsworker_attempt_container_id"))
 
-    op.drop_table("attempt")
-    with op.batch_alter_table("media", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_media_sha256"))
-        batch_op.drop_index(batch_op.f("ix_media_segment_id"))
+    op.drop_table("threadsworker_attempt")
+    with op.batch_alter_table("threadsworker_media", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_threadsworker_media_sha256"))
+        batch_op.drop_index(batch_op.f("ix_threadsworker_media_segment_id"))
 
-    op.drop_table("media")
-    with op.batch_alter_table("container", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_container_segment_id"))
+    op.drop_table("threadsworker_media")
+    with op.batch_alter_table("threadsworker_container", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_threadsworker_container_segment_id"))
         batch_op.drop_index(
-            "container_one_live", postgresql_where=sa.text("live"), sqlite_where=sa.text("live")
+            "threadsworker_container_one_live",
+            postgresql_where=sa.text("live"),
+            sqlite_where=sa.text("live"),
         )
 
-    op.drop_table("container")
-    with op.batch_alter_table("staged", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_staged_job_id"))
+    op.drop_table("threadsworker_container")
+    with op.batch_alter_table("threadsworker_staged", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_threadsworker_staged_job_id"))
 
-    op.drop_table("staged")
-    with op.batch_alter_table("segment", schema=None) as batch_op:
-        batch_op.drop_index("segment_in_flight")
-        batch_op.drop_index(batch_op.f("ix_segment_job_id"))
+    op.drop_table("threadsworker_staged")
+    with op.batch_alter_table("threadsworker_segment", schema=None) as batch_op:
+        batch_op.drop_index("threadsworker_segment_in_flight")
+        batch_op.drop_index(batch_op.f("ix_threadsworker_segment_job_id"))
 
-    op.drop_table("segment")
-    with op.batch_alter_table("event", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_event_job_id"))
+    op.drop_table("threadsworker_segment")
+    with op.batch_alter_table("threadsworker_event", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_threadsworker_event_job_id"))
 
-    op.drop_table("event")
-    with op.batch_alter_table("job", schema=None) as batch_op:
-        batch_op.drop_index("job_newest")
+    op.drop_table("threadsworker_event")
+    with op.batch_alter_table("threadsworker_job", schema=None) as batch_op:
+        batch_op.drop_index("threadsworker_job_newest")
         batch_op.drop_index(
-            "job_due",
+            "threadsworker_job_due",
             postgresql_where=sa.text("wake_at IS NOT NULL"),
             sqlite_where=sa.text("wake_at IS NOT NULL"),
         )
-        batch_op.drop_index(batch_op.f("ix_job_account_id"))
+        batch_op.drop_index(batch_op.f("ix_threadsworker_job_account_id"))
 
-    op.drop_table("job")
-    op.drop_table("worker")
-    op.drop_table("account")
+    op.drop_table("threadsworker_job")
+    op.drop_table("threadsworker_worker")
+    op.drop_table("threadsworker_account")

@@ -42,48 +42,59 @@ def _of_job() -> list[sa.Column[Any]]:
 
 #: Indices of `job` on the account, and which rows they hold.
 _OF_ACCOUNT = {
-    "job_under_way": "overdue_at IS NOT NULL OR lease_until IS NOT NULL",
-    "job_reserved": "reserved_at IS NOT NULL",
+    "threadsworker_job_under_way": "overdue_at IS NOT NULL OR lease_until IS NOT NULL",
+    "threadsworker_job_reserved": "reserved_at IS NOT NULL",
 }
 
 
 def upgrade() -> None:
     op.create_table(
-        "duty",
+        "threadsworker_duty",
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
-        "publishing_limit",
+        "threadsworker_publishing_limit",
         sa.Column("account_id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("used", sa.Integer(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("duration", sa.Integer(), nullable=False),
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
+        sa.ForeignKeyConstraint(["account_id"], ["threadsworker_account.id"]),
         sa.PrimaryKeyConstraint("account_id", "kind"),
     )
     _create_schedule()
     for column in _of_account():
-        op.add_column("account", column)
-    op.create_index("ix_account_github_token_id", "account", ["github_token_id"])
+        op.add_column("threadsworker_account", column)
+    op.create_index(
+        "ix_threadsworker_account_github_token_id", "threadsworker_account", ["github_token_id"]
+    )
     for column in _of_job():
-        op.add_column("job", column)
-    op.add_column("segment", sa.Column("likeness", sa.String(), nullable=True))
-    op.drop_index("ix_job_account_id", table_name="job")
-    op.create_index("job_of_account", "job", ["account_id", "wake_at"])
-    op.create_index("job_of_occurrence", "job", ["schedule_id", "occurrence"], unique=True)
+        op.add_column("threadsworker_job", column)
+    op.add_column("threadsworker_segment", sa.Column("likeness", sa.String(), nullable=True))
+    op.drop_index("ix_threadsworker_job_account_id", table_name="threadsworker_job")
+    op.create_index("threadsworker_job_of_account", "threadsworker_job", ["account_id", "wake_at"])
+    op.create_index(
+        "threadsworker_job_of_occurrence",
+        "threadsworker_job",
+        ["schedule_id", "occurrence"],
+        unique=True,
+    )
     for name, rows in _OF_ACCOUNT.items():
         op.create_index(
-            name, "job", ["account_id"], postgresql_where=sa.text(rows), sqlite_where=sa.text(rows)
+            name,
+            "threadsworker_job",
+            ["account_id"],
+            postgresql_where=sa.text(rows),
+            sqlite_where=sa.text(rows),
         )
 
 
 def _create_schedule() -> None:
     op.create_table(
-        "schedule",
+        "threadsworker_schedule",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("account_id", sa.String(), nullable=False),
@@ -104,14 +115,16 @@ def _create_schedule() -> None:
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("(cron IS NULL) <> (every IS NULL)", name="cron_or_every"),
-        sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
+        sa.ForeignKeyConstraint(["account_id"], ["threadsworker_account.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
     )
-    op.create_index("ix_schedule_account_id", "schedule", ["account_id"])
     op.create_index(
-        "schedule_next",
-        "schedule",
+        "ix_threadsworker_schedule_account_id", "threadsworker_schedule", ["account_id"]
+    )
+    op.create_index(
+        "threadsworker_schedule_next",
+        "threadsworker_schedule",
         ["next_at"],
         postgresql_where=sa.text("next_at IS NOT NULL"),
         sqlite_where=sa.text("next_at IS NOT NULL"),
@@ -119,14 +132,14 @@ def _create_schedule() -> None:
 
 
 def downgrade() -> None:
-    for name in (*_OF_ACCOUNT, "job_of_occurrence", "job_of_account"):
-        op.drop_index(name, table_name="job")
-    op.create_index("ix_job_account_id", "job", ["account_id"])
-    op.drop_index("ix_account_github_token_id", table_name="account")
-    op.drop_column("segment", "likeness")
+    for name in (*_OF_ACCOUNT, "threadsworker_job_of_occurrence", "threadsworker_job_of_account"):
+        op.drop_index(name, table_name="threadsworker_job")
+    op.create_index("ix_threadsworker_job_account_id", "threadsworker_job", ["account_id"])
+    op.drop_index("ix_threadsworker_account_github_token_id", table_name="threadsworker_account")
+    op.drop_column("threadsworker_segment", "likeness")
     for column in _of_job():
-        op.drop_column("job", column.name)
+        op.drop_column("threadsworker_job", column.name)
     for column in _of_account():
-        op.drop_column("account", column.name)
+        op.drop_column("threadsworker_account", column.name)
     for table in ("schedule", "publishing_limit", "duty"):
-        op.drop_table(table)
+        op.drop_table(f"threadsworker_{table}")

@@ -36,9 +36,9 @@ def _of_account() -> list[sa.Column[Any]]:
 
 def upgrade() -> None:
     for column in _of_account():
-        op.add_column("account", column)
+        op.add_column("threadsworker_account", column)
 
 
 def downgrade() -> None:
     for column in _of_account():
-        op.drop_column("account", column.name)
+        op.drop_column("threadsworker_account", column.name)

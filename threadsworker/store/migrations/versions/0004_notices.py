@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
-        "subscription",
+        "threadsworker_subscription",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
@@ -23,18 +23,24 @@ def upgrade() -> None:
         sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("pause_reason", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
+        sa.ForeignKeyConstraint(["account_id"], ["threadsworker_account.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("target", "account_id"),
     )
-    op.create_index("ix_subscription_account_id", "subscription", ["account_id"])
+    op.create_index(
+        "ix_threadsworker_subscription_account_id", "threadsworker_subscription", ["account_id"]
+    )
     _create_partial_index(
-        "subscription_of_all", "subscription", "target", "account_id IS NULL", unique=True
+        "threadsworker_subscription_of_all",
+        "threadsworker_subscription",
+        "target",
+        "account_id IS NULL",
+        unique=True,
     )
     _create_delivery()
     _create_notification()
     op.create_table(
-        "deletion",
+        "threadsworker_deletion",
         sa.Column("code", sa.String(), nullable=False),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("code"),
@@ -43,7 +49,7 @@ def upgrade() -> None:
 
 def _create_delivery() -> None:
     op.create_table(
-        "delivery",
+        "threadsworker_delivery",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("subscription_id", sa.String(), nullable=False),
         sa.Column("account_id", sa.String(), nullable=True),
@@ -61,16 +67,24 @@ def _create_delivery() -> None:
         sa.CheckConstraint("state <> 'pending' OR due_at IS NOT NULL", name="delivery_due"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_delivery_subscription_id", "delivery", ["subscription_id"])
-    op.create_index("ix_delivery_account_id", "delivery", ["account_id"])
-    op.create_index("delivery_newest", "delivery", ["created_at"])
-    _create_partial_index("delivery_due_at", "delivery", "due_at", "due_at IS NOT NULL")
-    _create_partial_index("delivery_in_hand", "delivery", "claim", "claim IS NOT NULL")
+    op.create_index(
+        "ix_threadsworker_delivery_subscription_id", "threadsworker_delivery", ["subscription_id"]
+    )
+    op.create_index(
+        "ix_threadsworker_delivery_account_id", "threadsworker_delivery", ["account_id"]
+    )
+    op.create_index("threadsworker_delivery_newest", "threadsworker_delivery", ["created_at"])
+    _create_partial_index(
+        "threadsworker_delivery_due_at", "threadsworker_delivery", "due_at", "due_at IS NOT NULL"
+    )
+    _create_partial_index(
+        "threadsworker_delivery_in_hand", "threadsworker_delivery", "claim", "claim IS NOT NULL"
+    )
 
 
 def _create_notification() -> None:
     op.create_table(
-        "notification",
+        "threadsworker_notification",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("field", sa.String(), nullable=False),
@@ -82,8 +96,15 @@ def _create_notification() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("digest"),
     )
-    op.create_index("ix_notification_account_id", "notification", ["account_id"])
-    _create_partial_index("notification_open", "notification", "received_at", "handled_at IS NULL")
+    op.create_index(
+        "ix_threadsworker_notification_account_id", "threadsworker_notification", ["account_id"]
+    )
+    _create_partial_index(
+        "threadsworker_notification_open",
+        "threadsworker_notification",
+        "received_at",
+        "handled_at IS NULL",
+    )
 
 
 def _create_partial_index(
@@ -97,4 +118,4 @@ def _create_partial_index(
 
 def downgrade() -> None:
     for table in ("deletion", "notification", "delivery", "subscription"):
-        op.drop_table(table)
+        op.drop_table(f"threadsworker_{table}")
