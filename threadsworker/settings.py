@@ -62,11 +62,11 @@ class Settings(BaseSettings):
 
     #: Embedded database, broker socket, spool and key live here.
     home: Path = Field(default_factory=lambda: user_data_path("threadsworker"))
-    #: SQLite or PostgreSQL; None: SQLite in `home`.
+    #: SQLite or PostgreSQL. None: SQLite in `home`.
     database_url: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("THREADSWORKER_DATABASE_URL", "DATABASE_URL")
     )
-    #: Redis; None: a server of our own in `home`, for one machine.
+    #: Redis. None: a server of our own in `home`, for one machine.
     broker_url: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("THREADSWORKER_BROKER_URL", "REDIS_URL")
     )
@@ -139,7 +139,7 @@ class Settings(BaseSettings):
     meta_app_secret: SecretStr | None = None
     #: What Meta is told in its dashboard, and repeats when it first calls `threadsworker webhooks`.
     webhook_verify_token: SecretStr | None = None
-    #: Where `threadsworker webhooks` is reached from outside; None: as the request says.
+    #: Where `threadsworker webhooks` is reached from outside. None: as the request says.
     webhook_url: str | None = None
 
     #: The least that is logged: ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``.
