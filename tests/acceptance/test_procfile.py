@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,12 +15,11 @@ from typing import Any
 
 import pytest
 import requests
-import yaml
 from honcho.environ import parse_procfile
 
 from tests.acceptance.installation import Installation
+from tests.deployment import redis_of_compose
 from tests.services import PostgresServer, eventually, free_port
-from threadsworker.broker import server_program
 from threadsworker.sandbox import Sandbox
 from threadsworker.sandbox.request import Request
 
@@ -29,8 +27,6 @@ ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "threadsworker" / "sandbox" / "assets" / "harbour.jpg"
 #: Those that run without an app at Meta; `web` receives what it tells.
 STARTED = ("worker", "beat", "flower")
-#: Letters and digits, as deploy/env.example asks.
-PASSWORD = "1f0e5c9a7b3d4826"
 FLOWER = ("operator", "flower-password-93b1")
 #: Of a busy machine: seconds until processes are up, or a thread is out.
 PATIENCE = 120.0
@@ -104,41 +100,13 @@ class Platform:
         return {uuid: task for uuid, task in tasks.items() if job in str(task["args"])}
 
 
-@contextmanager
-def compose_redis(folder: Path) -> Iterator[str]:
-    """The URL of a Redis that is started by the very command of deploy/compose.yaml."""
-    folder.mkdir()
-    program = folder / "redis-server"
-    program.symlink_to(server_program())
-    service = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]["redis"]
-    port = free_port()
-    server = subprocess.Popen(
-        # Compose halves what is doubled.
-        [part.replace("$$", "$") for part in service["entrypoint"]],
-        env={
-            "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
-            "TMPDIR": str(folder),
-            "PORT": str(port),
-            "REDISCLI_AUTH": PASSWORD,
-        },
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        yield f"redis://threadsworker:{PASSWORD}@127.0.0.1:{port}/0"
-    finally:
-        server.terminate()
-        server.wait(PATIENCE)
-        shutil.rmtree(folder)
-
-
 @pytest.fixture(scope="module")
 def platform(
     sandbox: Sandbox, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Platform]:
     """Released, and running."""
     folder = tmp_path_factory.mktemp("platform")
-    with compose_redis(folder / "redis") as broker, postgres.database() as database:
+    with redis_of_compose(folder / "redis") as broker, postgres.database() as database:
         settings = {
             "THREADSWORKER_BROKER_URL": broker,
             "THREADSWORKER_DATABASE_URL": database,
