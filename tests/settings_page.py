@@ -135,7 +135,8 @@ def _comments() -> dict[str, str]:
 
 def _for_users(said: str) -> str:
     """Two backticks are reStructuredText's, and None is Python's."""
-    return re.sub(r"``(.+?)``", r"`\1`", said).replace("None: ", "Not set: ")
+    said = re.sub(r"``(.+?)``", r"`\1`", said)
+    return said.replace("; None: ", "; not set: ").replace("None: ", "Not set: ")
 
 
 def _above(lines: list[str], number: int) -> Iterator[str]:
