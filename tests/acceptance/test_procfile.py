@@ -20,7 +20,7 @@ from honcho.environ import parse_procfile
 from tests.acceptance.installation import Installation
 from tests.deployment import redis_of_compose
 from tests.services import PostgresServer, eventually, free_port
-from threadsworker.sandbox import Sandbox
+from threadsworker.sandbox import Fault, FaultMatch, Sandbox
 from threadsworker.sandbox.request import Request
 
 ROOT = Path(__file__).parents[2]
@@ -133,8 +133,8 @@ def texts_of(sandbox: Sandbox, beginning: str) -> list[str]:
 
 def test_a_thread_goes_out_and_flower_shows_it(platform: Platform, sandbox: Sandbox) -> None:
     thread = "A tide comes.\n---\nA tide goes.\n---\nA tide has gone."
-    published = platform.installed.publish(thread, "-f", str(PICTURE), timeout=PATIENCE)
-    assert published["state"] == "published", platform.installed.logs()
+    posted = ("post", thread, "-f", str(PICTURE), "--wait", "--timeout", str(PATIENCE))
+    published = platform.installed.json(*posted, timeout=PATIENCE + 60)
     assert len(texts_of(sandbox, "A tide")) == 3
     assert sandbox.staged_files() == 0
 
@@ -164,13 +164,8 @@ def test_a_deployment_during_a_publish_costs_no_post_and_no_time(
         assert platform.honcho is not None
         platform.honcho.send_signal(signal.SIGTERM)
 
-    sandbox.plan_fault(
-        {
-            "match": {"service": "threads", "method": "POST", "path_regex": "threads_publish$"},
-            "delay": 3.0,
-        },
-        on_hit=deploy,
-    )
+    publish = FaultMatch(service="threads", method="POST", path_regex="threads_publish$")
+    sandbox.plan_fault(Fault(match=publish, delay=2.0), on_hit=deploy)
     job = installed.json("post", "Ebb one.\n---\nEbb two.\n---\nEbb three.")["id"]
     assert platform.honcho is not None
     platform.honcho.wait(PATIENCE)
@@ -179,6 +174,7 @@ def test_a_deployment_during_a_publish_costs_no_post_and_no_time(
     assert "schema version" in platform.release()
     platform.start()
     # Where somebody had to wait for the lease to end, this would take ten minutes.
-    installed.run("watch", job, "--timeout", str(PATIENCE), timeout=PATIENCE + 60)
-    assert installed.json("show", job)["state"] == "published", installed.logs()
+    with installed.client() as client:
+        ended = client.wait(job, timeout=PATIENCE)
+    assert ended.state == "published", installed.logs()
     assert texts_of(sandbox, "Ebb") == ["Ebb one.", "Ebb two.", "Ebb three."]

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import typer
 
 from tests import settings_page
+from tests.acceptance.pages import blocks
 from tests.deployment import DEPLOY, ROOT, command_lines, compose
 from threadsworker.cli.application import app
 
-COMMANDS = command_lines()
+PAGE = DEPLOY / "README.md"
+
+
+def told() -> dict[str, list[str]]:
+    """The commands of deploy/README.md, in its blocks and its prose."""
+    lines = [line for _, text in blocks(PAGE) for line in text.splitlines()]
+    lines += re.findall(r"`(threadsworker [^`]+)`", PAGE.read_text("utf-8"))
+    ours = re.compile(r"^(?:docker compose .* exec worker )?threadsworker (.+)")
+    found = filter(None, map(ours.match, lines))
+    # Of a command that goes on with …, what is there.
+    return {one.group(): shlex.split(one.group(1).partition(" --only …")[0], True) for one in found}
+
+
+COMMANDS = {**command_lines(), **told()}
 FILES = [path for path in DEPLOY.rglob("*") if path.is_file()]
 
 
@@ -59,6 +74,14 @@ def test_the_example_of_an_environment_has_what_compose_demands() -> None:
     assert demanded
     assert demanded <= {name for name, _ in offered}
     assert {value for _, value in offered} == {""}, "an example holds no secret"
+
+
+def test_the_page_names_files_that_exist() -> None:
+    named = re.findall(r"\bdeploy/[\w./*-]+", PAGE.read_text(encoding="utf-8"))
+    assert len(named) > 5
+    for name in named:
+        # What the reader makes of the example.
+        assert name == "deploy/.env" or list(ROOT.glob(name.rstrip("."))), name
 
 
 def test_no_password_stands_in_compose() -> None:
