@@ -75,6 +75,9 @@ def _row(name: str, field: FieldInfo, meanings: dict[str, str]) -> str:
 def _names(name: str, field: FieldInfo) -> list[str]:
     if isinstance(field.validation_alias, AliasChoices):
         return [str(choice) for choice in field.validation_alias.choices]
+    if isinstance(field.validation_alias, str):
+        # A variable of somebody else's, read as well.
+        return [field.validation_alias]
     return [f"{Settings.model_config['env_prefix']}{name.upper()}"]
 
 
