@@ -62,22 +62,28 @@ class Settings(BaseSettings):
 
     #: Embedded database, broker socket, spool and key live here.
     home: Path = Field(default_factory=lambda: user_data_path("threadsworker"))
-    #: SQLite or PostgreSQL; None: SQLite in `home`.
+    #: SQLite or PostgreSQL. None: SQLite in `home`.
     database_url: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("THREADSWORKER_DATABASE_URL", "DATABASE_URL")
     )
-    #: Redis; None: a server of our own in `home`, for one machine.
+    #: Redis. None: a server of our own in `home`, for one machine.
     broker_url: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("THREADSWORKER_BROKER_URL", "REDIS_URL")
     )
     #: Comma separated; the first encrypts, all decrypt. None: a key file in `home`.
     secret_key: SecretStr | None = None
 
+    #: Meta's Threads API; another address is for tests and proxies.
     threads_api_url: str = "https://graph.threads.net"
+    #: Where Meta's authorization window opens.
     threads_auth_url: str = "https://threads.com"
+    #: The version in the paths of Meta's API.
     threads_api_version: str = "v1.0"
+    #: GitHub's API; another address is for tests and proxies.
     github_api_url: str = "https://api.github.com"
+    #: Where GitHub serves what lies in repositories, and Meta fetches it.
     github_raw_url: str = "https://raw.githubusercontent.com"
+    #: The version of GitHub's API that is asked for.
     github_api_version: str = "2022-11-28"
     #: How long GitHub may be silent until an upload counts as lost: 35 MB on a slow line.
     github_upload_timeout: Duration = timedelta(minutes=5)
@@ -114,23 +120,29 @@ class Settings(BaseSettings):
     #: A post this late is `missed`; 0: never.
     missed_after: Duration = timedelta(hours=48)
 
-    #: The account `main` without a command.
+    #: The account `main` without a command: its user id at Threads.
     user_id: str | None = None
+    #: The access token of `main`, and of an account that is being added.
     access_token: SecretStr | None = None
+    #: Where `main` stages local media, as ``OWNER/NAME``: a public repository.
     github_repo: str | None = None
+    #: A token that may write contents there.
     github_token: SecretStr | None = None
 
-    #: The Threads app, for signing in: its id, its secret, and where its window leads back to.
+    #: The id of the Threads app, for signing in.
     app_id: str | None = None
+    #: The secret of the Threads app: for signing in, and for believing what Meta sends.
     app_secret: SecretStr | None = None
+    #: Where Meta's authorization window leads back to.
     redirect_uri: str | None = None
     #: The secret of the Meta app that the Threads app belongs to; either may sign what Meta sends.
     meta_app_secret: SecretStr | None = None
     #: What Meta is told in its dashboard, and repeats when it first calls `threadsworker webhooks`.
     webhook_verify_token: SecretStr | None = None
-    #: Where `threadsworker webhooks` is reached from outside; None: as the request says.
+    #: Where `threadsworker webhooks` is reached from outside. None: as the request says.
     webhook_url: str | None = None
 
+    #: The least that is logged: ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``.
     log_level: str = "INFO"
 
     @model_validator(mode="after")
