@@ -35,7 +35,7 @@ from threadsworker.job import (
 from threadsworker.steps.desk import Desk, paused
 from threadsworker.steps.lease import kept
 from threadsworker.steps.troubles import outcome_of
-from threadsworker.steps.watch import Watch, watched
+from threadsworker.steps.watch import Watch, in_words, watched
 from threadsworker.store import jobs, standing
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
@@ -162,7 +162,7 @@ def _outcome(desk: Desk, step: Step[P], claim: Claim, *args: P.args, **kwargs: P
 
 def _decide(desk: Desk, claim: Claim, outcome: Outcome, watch: Watch) -> Next:
     """Write what becomes of the job. Only the holder of the claim gets here."""
-    logger.info("Job %s: %s", claim.job_id, outcome)
+    logger.info("%s: %s", watch.doing, in_words(outcome))
     following = _written(desk, claim, outcome, watch)
     # Counted when it is committed, so that what is counted has happened.
     watch.came(outcome)

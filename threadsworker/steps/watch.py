@@ -9,7 +9,7 @@ from datetime import datetime
 
 from threadsworker import counting, tracing
 from threadsworker.counting.instruments import JOBS_ENDED, STEP_SECONDS, STEPS, THREAD_SECONDS
-from threadsworker.job import Failed, Finished, JobState, Outcome, Review, Wait
+from threadsworker.job import Done, Early, Failed, Finished, JobState, Outcome, Review, Wait
 from threadsworker.subject import Subject
 from threadsworker.tracing import Told
 
@@ -31,6 +31,13 @@ class Watch:
         #: In a word; a step that breaks comes to nothing else.
         self.outcome = "broke"
 
+    @property
+    def doing(self) -> str:
+        """``Job 5f0c… run 1 publish segment 0``: how its lines begin."""
+        one = self._subject
+        segment = "" if one.segment is None else f" segment {one.segment}"
+        return f"Job {one.job} run {one.run} {one.step}{segment}"
+
     def ends(self, *, due: datetime, now: datetime) -> None:
         """The job is about to end, which was due then."""
         self._ends = due, now
@@ -51,6 +58,24 @@ class Watch:
         if isinstance(outcome, Finished):
             counting.observe(THREAD_SECONDS, (now - due).total_seconds())
         tracing.job_ended(self._subject, state, due=due, now=now)
+
+
+def in_words(outcome: Outcome) -> str:
+    """What came of a step, for people."""
+    match outcome:
+        case Done(progress):
+            return "done" if progress else "nothing to do"
+        case Finished():
+            return "published"
+        case Early(until):
+            return f"prepared, and waits for its time, {until:%Y-%m-%d %H:%M:%S} UTC"
+        case Failed(trouble):
+            return f"failed: {trouble.message} [{trouble.code}]"
+        case Review(trouble):
+            return f"needs a person: {trouble.message} [{trouble.code}]"
+        case Wait(delay, reason, trouble):
+            told = f": {trouble.message} [{trouble.code}]" if trouble else ""
+            return f"waits {delay.total_seconds():.1f} s, {reason}{told}"
 
 
 @contextmanager
