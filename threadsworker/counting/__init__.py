@@ -75,6 +75,8 @@ def start(directory: Path) -> None:
             )
         else:
             _counts.made[one.name] = Counter(one.name, one.meaning, one.labels, registry=registry)
+        for value in one.known:
+            _counts.made[one.name].labels(value)
     _counts.directory, _counts.reserve, _counts.ready_in = directory, files.reserve, os.getpid()
 
 

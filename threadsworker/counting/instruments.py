@@ -23,6 +23,8 @@ class Instrument:
     meaning: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    #: Values of the only label that are there from the start: a rise from nothing is not seen.
+    known: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -39,6 +41,7 @@ JOBS_ENDED = Instrument(
     "threadsworker_jobs_ended_total",
     "Jobs that were published, failed, missed, or put aside for a person.",
     ("state",),
+    known=("published", "failed", "needs_review", "missed"),
 )
 LATENESS = Instrument(
     "threadsworker_lateness_seconds",
@@ -74,28 +77,33 @@ CALL_SECONDS = Instrument(
 )
 ERRORS = Instrument(
     "threadsworker_api_errors_total",
-    "Requests that were refused, by the service's own code.",
+    "Requests that were refused, by the service's own code. `github.404` of `git/ref` is no error: "
+    "a job's branch is not there yet.",
     ("service", "endpoint", "code"),
 )
 THROTTLES = Instrument(
     "threadsworker_throttles_total",
     "Steps that were asked to pause, or came close to a limit.",
     ("service",),
+    known=("threads", "github"),
 )
 THROTTLE_SECONDS = Instrument(
     "threadsworker_throttle_seconds_total",
     "Seconds of the pauses that steps were asked for; those asked at once each count.",
     ("service",),
+    known=("threads", "github"),
 )
 ATTEMPTS = Instrument(
     "threadsworker_publish_attempts_total",
     "Publishes that were sent, by what is known of them at once.",
     ("outcome",),
+    known=("accepted", "refused", "not_sent", "unknown"),
 )
 SETTLED = Instrument(
     "threadsworker_publish_attempts_settled_total",
     "Publishes in doubt that were settled: `live`, or `repeatable` in the same container.",
     ("outcome",),
+    known=("live", "repeatable"),
 )
 DISPATCHES = Instrument("threadsworker_dispatches_total", "Jobs that were due and were begun.")
 RESCUES = Instrument(
@@ -112,6 +120,7 @@ NOTICES = Instrument(
     "threadsworker_notices_tried_total",
     "Tries to deliver a notice, by what came of it.",
     ("outcome",),
+    known=("delivered", "failed"),
 )
 
 #: Every instrument, in the order of the page.
