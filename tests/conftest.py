@@ -11,7 +11,13 @@ import pytest
 from tests.services import PostgresServer, RedisServer, missing, postgres_server, redis_server
 from threadsworker.log import CHATTERING, TALKATIVE
 
-_OURS = ("THREADSWORKER_", "DATABASE_URL", "REDIS_URL")
+_OURS = (
+    "THREADSWORKER_",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "OTEL_",
+    "PROMETHEUS_MULTIPROC_DIR",
+)
 _KEEP = "THREADSWORKER_TEST_DATABASE_URL"
 
 
