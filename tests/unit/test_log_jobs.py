@@ -73,7 +73,7 @@ def test_what_celery_logs_beside_a_step_names_its_job(
 
 def test_threads_of_a_step_belong_to_its_job() -> None:
     with about(SUBJECT), ThreadPoolExecutor(4) as threads:
-        seen = list(threads.map(carried(lambda _: current()), range(20)))
+        seen = [one.result() for one in [threads.submit(carried(current)) for _ in range(20)]]
         not_carried = threads.submit(current).result()
     assert seen == [SUBJECT] * 20
     assert not_carried is None

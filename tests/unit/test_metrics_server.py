@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
@@ -15,9 +14,10 @@ from threadsworker.settings import load_settings
 TOKEN = "a-token-of-16-letters"
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server that asks for the token; nothing else is there to be told of."""
+    tmp_path = tmp_path_factory.mktemp("home")
     settings = load_settings(
         home=tmp_path,
         metrics_token=TOKEN,

@@ -24,7 +24,7 @@ DASHBOARD = json.loads((ROOT / "deploy" / "grafana-dashboard.json").read_text())
 PAGE = (ROOT / "docs" / "watching.md").read_text()
 RULES: list[dict[str, Any]] = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
 
-ALL = [*gauges.ALL, *instruments.ALL]
+ALL: list[gauges.Gauge | instruments.Instrument] = [*gauges.ALL, *instruments.ALL]
 #: Names of samples, as queries use them.
 SAMPLES = {
     one.name + suffix
@@ -63,7 +63,7 @@ WELL = {
     'threadsworker_notices{state="failed"}': "2",
 }
 #: What goes wrong, and which alert tells of it.
-WRONG = {
+WRONG: dict[str, dict[str, str | None]] = {
     "ThreadsworkerGone": {"threadsworker_info": None},
     "ThreadsworkerDatabaseDown": {"threadsworker_database_up": "0"},
     "ThreadsworkerBrokerDown": {"threadsworker_broker_up": "0"},
