@@ -11,6 +11,7 @@ Nothing is imported, and nothing is done, before `start`.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import secrets
 import threading
@@ -27,10 +28,12 @@ from threadsworker.errors import InvalidSettings
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.id_generator import IdGenerator
-    from opentelemetry.trace import Span
+    from opentelemetry.trace import NoOpTracerProvider, Span
     from opentelemetry.util.types import AttributeValue
 
     from threadsworker.subject import Subject
+
+logger = logging.getLogger(__name__)
 
 #: Seconds that a collector is given to take spans: a worker that is asked to end waits for it.
 EXPORT_TIMEOUT = 3
@@ -47,7 +50,7 @@ class _Tracing:
     def __init__(self) -> None:
         self.on = False
         self.endpoint: str | None = None
-        self.provider: TracerProvider | None = None
+        self.provider: TracerProvider | NoOpTracerProvider | None = None
         self.made_in: int | None = None
         self.lock = threading.Lock()
 
@@ -81,7 +84,7 @@ def stop() -> None:
     """Send what is left, and no more."""
     provider = _tracing.provider if _tracing.made_in == os.getpid() else None
     _tracing.on, _tracing.provider = False, None
-    if provider is not None:
+    if provider is not None and hasattr(provider, "shutdown"):
         provider.shutdown()
 
 
@@ -224,8 +227,19 @@ def _tracer() -> Any:
     if _tracing.provider is None or _tracing.made_in != os.getpid():
         with _tracing.lock:
             if _tracing.provider is None or _tracing.made_in != os.getpid():
-                _tracing.provider, _tracing.made_in = _provider(_tracing.endpoint), os.getpid()
+                _tracing.provider, _tracing.made_in = _made(), os.getpid()
     return _tracing.provider.get_tracer("threadsworker")
+
+
+def _made() -> TracerProvider | NoOpTracerProvider:
+    try:
+        return _provider(_tracing.endpoint)
+    except Exception as error:
+        # One of OpenTelemetry's variables is wrong. The step that is traced matters more.
+        from opentelemetry.trace import NoOpTracerProvider
+
+        logger.warning("Nothing is traced: %s", error)
+        return NoOpTracerProvider()
 
 
 def _provider(endpoint: str | None) -> TracerProvider:

@@ -94,6 +94,13 @@ def test_what_processes_have_counted_is_added_up_and_outlives_them(tmp_path: Pat
     ]
 
 
+def test_processes_that_come_and_go_leave_no_more_files_than_a_few(tmp_path: Path) -> None:
+    run(_WORKER.replace("range(2)", "range(30)"), tmp_path)
+    # Of the worker, of the last that it forked, and of all before; and nobody has looked.
+    assert len(list(tmp_path.glob("*.db"))) <= 6
+    assert totals(tmp_path)["threadsworker_jobs_ended_total", "published"] == 90
+
+
 def test_the_files_of_a_living_process_are_left_to_it(tmp_path: Path) -> None:
     files.reserve(tmp_path, os.getpid())
     files.fold(tmp_path)

@@ -33,7 +33,7 @@ class _Counts:
 
     def __init__(self) -> None:
         self.directory: Path | None = None
-        #: `files.reserve`: what it stands on is imported where something is counted, alone.
+        #: Makes the files of a process: what that stands on is imported only to count.
         self.reserve: Callable[[Path, int], None] | None = None
         self.made: dict[str, Counter | Histogram] = {}
         self.codes: set[str] = set()
@@ -59,11 +59,8 @@ def start(directory: Path) -> None:
     """
     from prometheus_client import CollectorRegistry, Counter, Histogram, values
 
-    from threadsworker.counting import files
-
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files.fold(directory)
-    files.reserve(directory, os.getpid())
+    _reserve(directory, os.getpid())
     # Chosen when prometheus_client is imported, and Celery's plugins import it before us.
     # Source: https://prometheus.github.io/client_python/multiprocess/ (2026-11-25).
     values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
@@ -77,7 +74,15 @@ def start(directory: Path) -> None:
             _counts.made[one.name] = Counter(one.name, one.meaning, one.labels, registry=registry)
         for value in one.known:
             _counts.made[one.name].labels(value)
-    _counts.directory, _counts.reserve, _counts.ready_in = directory, files.reserve, os.getpid()
+    _counts.directory, _counts.reserve, _counts.ready_in = directory, _reserve, os.getpid()
+
+
+def _reserve(directory: Path, pid: int) -> None:
+    from threadsworker.counting import files
+
+    # A worker may end its processes after a few tasks each, and nobody may look at the metrics.
+    files.fold(directory)
+    files.reserve(directory, pid)
 
 
 def count(instrument: Instrument, amount: float = 1.0, **labels: str) -> None:

@@ -50,8 +50,8 @@ def reserve(directory: Path, pid: int) -> None:
 
 
 def fold(directory: Path) -> None:
-    """Add up the files of the processes that have ended."""
-    with _locked(directory):
+    """Add up the files of the processes that have ended, unless somebody is at it."""
+    with suppress(BlockingIOError), _locked(directory, fcntl.LOCK_EX | fcntl.LOCK_NB):
         for kind in KINDS:
             _fold(directory, kind)
 
@@ -125,10 +125,10 @@ def _read(path: Path) -> list[tuple[str, float]] | None:
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def _locked(directory: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
     """One at a time adds up: what two add up at once would count twice."""
     with (directory / ".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, how)
         try:
             yield
         finally:

@@ -73,6 +73,9 @@ class Rows(Collector):
         except SQLAlchemyError as error:
             logger.warning("The rows cannot be read: %s", type(error).__name__)
             read = []
+        finally:
+            # Nothing is kept open between two looks, nor shared with a process that is forked.
+            self._desk.engine.dispose()
         return [*_constants(), _one(gauges.DATABASE_UP, bool(read)), *read]
 
     def _from_broker(self) -> list[Metric]:

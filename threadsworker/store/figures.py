@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import and_, case, func, or_
+from sqlalchemy import BindParameter, and_, bindparam, case, func, or_
 from sqlmodel import Session, col, select
 
 from threadsworker.job import HARMLESS, RESTING, JobState, SegmentState, StagedState
@@ -95,9 +96,11 @@ def oldest_due(session: Session, *, silence: timedelta, now: datetime) -> timede
 
 def segments_in_flight(session: Session) -> dict[str, int]:
     """Segments of which a publish may be in flight, by state."""
+    # Written out, or SQLite would not know that its partial index holds these.
+    states: BindParameter[Any] = bindparam("states", list(IN_FLIGHT), expanding=True, literal_execute=True)
     found = (
         select(SegmentRow.state, func.count())
-        .where(col(SegmentRow.state).in_(list(IN_FLIGHT)))
+        .where(col(SegmentRow.state).in_(states))
         .group_by(col(SegmentRow.state))
     )
     return dict(session.exec(found).all())
