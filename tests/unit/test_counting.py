@@ -129,6 +129,14 @@ def test_a_file_that_cannot_be_read_costs_its_own_counts_alone(
     assert "cannot be read" in caplog.text
 
 
+def test_who_may_only_read_is_told_the_same(tmp_path: Path) -> None:
+    run(_WORKER, tmp_path)
+    # As on a file system that is mounted to be read: root may write to any file.
+    (tmp_path / ".lock").unlink()
+    (tmp_path / ".lock").mkdir()
+    assert totals(tmp_path)["threadsworker_jobs_ended_total", "published"] == 6
+
+
 def test_a_full_disk_ends_the_counting_and_nothing_else(tmp_path: Path) -> None:
     said = run(_FULL, tmp_path)
     assert "went on" in said

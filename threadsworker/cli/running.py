@@ -41,7 +41,7 @@ def worker(
         str | None, typer.Option(help="Address to serve metrics on.")
     ] = None,
 ) -> None:
-    """Run a worker; extra options go to `celery worker`."""
+    """Run a worker; --metrics-port serves metrics, extra options go to `celery worker`."""
     from threadsworker.cli import processes
 
     given = {"metrics_port": metrics_port, "metrics_address": metrics_address}

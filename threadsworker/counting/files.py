@@ -67,15 +67,20 @@ class Counted(Collector):
         if not self._directory.is_dir():
             # No worker was started here yet.
             return []
-        with _locked(self._directory):
-            for kind in KINDS:
-                _fold(self._directory, kind)
-            found = [path for kind in KINDS for path in self._directory.glob(f"{kind}_*.db")]
-            usable = [str(path) for path in found if _read(path) is not None]
-            merged: list[Metric] = list(
-                MultiProcessCollector.merge(usable)  # type: ignore[no-untyped-call]
-            )
-            return merged
+        try:
+            with _locked(self._directory):
+                for kind in KINDS:
+                    _fold(self._directory, kind)
+                return self._sums()
+        except OSError:
+            # Nothing can be written there; what is there can be read all the same.
+            return self._sums()
+
+    def _sums(self) -> list[Metric]:
+        found = [path for kind in KINDS for path in self._directory.glob(f"{kind}_*.db")]
+        usable = [str(path) for path in found if _read(path) is not None]
+        merged = MultiProcessCollector.merge(usable)  # type: ignore[no-untyped-call]
+        return list(merged)
 
 
 def _fold(directory: Path, kind: str) -> None:

@@ -97,7 +97,9 @@ def oldest_due(session: Session, *, silence: timedelta, now: datetime) -> timede
 def segments_in_flight(session: Session) -> dict[str, int]:
     """Segments of which a publish may be in flight, by state."""
     # Written out, or SQLite would not know that its partial index holds these.
-    states: BindParameter[Any] = bindparam("states", list(IN_FLIGHT), expanding=True, literal_execute=True)
+    states: BindParameter[Any] = bindparam(
+        "states", list(IN_FLIGHT), expanding=True, literal_execute=True
+    )
     found = (
         select(SegmentRow.state, func.count())
         .where(col(SegmentRow.state).in_(states))
