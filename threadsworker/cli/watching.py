@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from threadsworker.cli.console import errors_as_exit_codes, note, say
+from threadsworker.cli.console import errors_as_exit_codes, say
 from threadsworker.errors import InvalidSettings
 
 if TYPE_CHECKING:
     from threadsworker.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 def metrics(
@@ -65,7 +68,7 @@ def _serve(settings: Settings, address: str, port: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: asked.set())
     signal.signal(signal.SIGINT, lambda *_: asked.set())
     server.start()
-    note(f"metrics at http://{address}:{server.port}{PATH}; Ctrl-C ends it")
+    logger.info("Metrics at http://%s:%s%s; Ctrl-C ends it", address, server.port, PATH)
     asked.wait()
     server.stop()
 
@@ -82,6 +85,6 @@ def _look_at_database(settings: Settings) -> None:
     try:
         schema.ensure(engine, embedded=settings.embedded_database)
     except (SQLAlchemyError, InvalidSettings) as error:
-        note(f"the rows cannot be read: {str(error).splitlines()[0]}")
+        logger.warning("The rows cannot be read: %s", str(error).splitlines()[0])
     finally:
         engine.dispose()

@@ -172,8 +172,6 @@ def _decide(desk: Desk, claim: Claim, outcome: Outcome, watch: Watch) -> Next:
 def _written(desk: Desk, claim: Claim, outcome: Outcome, watch: Watch) -> Next:
     with desk.transaction() as session:
         now = clock(session)
-        if isinstance(outcome, Finished | Failed | Review):
-            watch.ends(due=jobs.due_at(session, claim.job_id), now=now)
         match outcome:
             case Done(progress):
                 silence = desk.settings.lease
@@ -186,15 +184,18 @@ def _written(desk: Desk, claim: Claim, outcome: Outcome, watch: Watch) -> Next:
             case Finished():
                 jobs.finish(session, claim, now=now)
                 jobs.record(session, claim, "published", now=now)
+                watch.ends(due=jobs.due_at(session, claim.job_id), now=now)
                 return Go()
             case Failed(trouble):
                 jobs.fail(session, claim, trouble, now=now)
                 _record(session, claim, "failed", trouble, now=now)
+                watch.ends(due=jobs.due_at(session, claim.job_id), now=now)
                 return Broken(trouble, clean=True)
             case Review(trouble, recheck):
                 again = now + recheck if recheck else None
                 jobs.review(session, claim, trouble, now=now, recheck_at=again)
                 _record(session, claim, "needs_review", trouble, now=now)
+                watch.ends(due=jobs.due_at(session, claim.job_id), now=now)
                 return Broken(trouble, clean=False)
             case Wait():
                 return _wait(desk, session, claim, outcome, now=now)
