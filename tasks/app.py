@@ -13,13 +13,17 @@ from typing import Any
 
 from celery.signals import (
     setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_init,
     worker_process_init,
     worker_process_shutdown,
     worker_ready,
     worker_shutdown,
 )
 
-from threadsworker import queue
+from tasks import watching
+from threadsworker import queue, tracing
 from threadsworker.broker import broker_url
 from threadsworker.log import configure
 from threadsworker.settings import load_settings
@@ -80,7 +84,13 @@ presence = Presence(desk)
 @setup_logging.connect
 def _configure_logging(**_: Any) -> None:
     """Celery's own set-up is replaced: ours redacts."""
-    configure(settings.log_level)
+    configure(settings.log_level, form=settings.log_format)
+
+
+@worker_init.connect
+def _count(**_: Any) -> None:
+    """Before the first fork: the processes of a worker count into the same place."""
+    watching.count(settings)
 
 
 @worker_process_init.connect
@@ -95,12 +105,18 @@ def _begin(**_: Any) -> None:
     """The process that holds the waiting messages is missed as much as those that work."""
     presence.start()
     follow(desk)
+    watching.serve(settings)
 
 
 @worker_process_shutdown.connect
 @worker_shutdown.connect
 def _end(**_: Any) -> None:
     presence.stop()
+    tracing.stop()
 
 
+task_prerun.connect(watching.begin)
+task_postrun.connect(watching.end)
+if settings.traced:
+    tracing.start(settings.otlp_endpoint)
 prepare(desk)

@@ -9,9 +9,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.services import PostgresServer, RedisServer, missing, postgres_server, redis_server
-from threadsworker.log import TALKATIVE
+from threadsworker.log import CHATTERING, TALKATIVE
 
-_OURS = ("THREADSWORKER_", "DATABASE_URL", "REDIS_URL")
+_OURS = (
+    "THREADSWORKER_",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "OTEL_",
+    "PROMETHEUS_MULTIPROC_DIR",
+)
 _KEEP = "THREADSWORKER_TEST_DATABASE_URL"
 
 
@@ -27,7 +33,10 @@ def clean_environment() -> None:
 def logging_as_it_was() -> Iterator[None]:
     """A command that runs in this process sets up logging, which is a process's; not for others."""
     root = logging.getLogger()
-    loggers = [root, *(logging.getLogger(name) for name in ("threadsworker", *TALKATIVE))]
+    loggers = [
+        root,
+        *(logging.getLogger(name) for name in ("threadsworker", *TALKATIVE, *CHATTERING)),
+    ]
     before, handlers = [(one, one.level) for one in loggers], root.handlers[:]
     yield
     for one, level in before:

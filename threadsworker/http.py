@@ -32,7 +32,9 @@ from urllib3.exceptions import (
 )
 from urllib3.util import Retry
 
-from threadsworker.errors import AnswerLost, NeverSent
+from threadsworker import tracing
+from threadsworker.counting.calls import timed
+from threadsworker.errors import AnswerLost, NeverSent, Service
 from threadsworker.log import Redaction
 
 #: Seconds until a connection attempt counts as failed.
@@ -78,6 +80,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         read_timeout: float | None = None,
         fresh_connection: bool = False,
+        service: Service = "threads",
     ) -> requests.Response:
         """
         The answer, whatever its status, with its body read.
@@ -92,6 +95,8 @@ class Http:
             Use a connection that carries this request alone. One that was kept open may be
             closed by the server at the moment of sending, and then nobody knows whether it
             was read.
+        service:
+            Whose answer it is, for the metrics.
 
         Raises
         ------
@@ -106,27 +111,34 @@ class Http:
             sent["Authorization"] = f"Bearer {token.get_secret_value()}"
         session = _session() if fresh_connection else self._session()
         where = _shown(method, url)
-        try:
-            return session.request(
-                method,
-                url,
-                params=params,
-                data=form,
-                json=json,
-                headers=sent,
-                timeout=(CONNECT_TIMEOUT, patience),
-                allow_redirects=False,
-                # A netrc file or the like shall not replace our token.
-                auth=_as_given,
-            )
-        except requests.RequestException as error:
-            failure = _failure(error, where)
-        finally:
-            if fresh_connection:
-                session.close()
-        # Raised out here, so that nothing of the original, which holds the URL and the
-        # headers, hangs on it.
-        raise failure
+        with tracing.request(method, url) as told, timed(service, method, url) as call:
+            try:
+                response = session.request(
+                    method,
+                    url,
+                    params=params,
+                    data=form,
+                    json=json,
+                    headers=sent,
+                    timeout=(CONNECT_TIMEOUT, patience),
+                    allow_redirects=False,
+                    # A netrc file or the like shall not replace our token.
+                    auth=_as_given,
+                )
+            except requests.RequestException as error:
+                failure = _failure(error, where)
+            else:
+                call.status = str(response.status_code)
+                told.tell("http.response.status_code", response.status_code)
+                return response
+            finally:
+                if fresh_connection:
+                    session.close()
+            call.status = "not_sent" if isinstance(failure, NeverSent) else "no_answer"
+            told.tell("error.type", call.status)
+            # Raised out here, so that nothing of the original, which holds the URL and the
+            # headers, hangs on it.
+            raise failure
 
     def _session(self) -> requests.Session:
         kept = getattr(self._local, "kept", None)

@@ -124,12 +124,33 @@ def send_notice(app: Celery, name: str, queue: str, notice: dict[str, Any]) -> N
 def backlog(app: Celery) -> int:
     """How many messages of jobs wait for a worker."""
     with app.connection_for_read() as connection:
-        try:
-            declared = connection.default_channel.queue_declare(STEPS_QUEUE, passive=True)
-        except ChannelError:
-            # An empty queue is none, to Redis.
-            return 0
-        return int(declared.message_count)
+        return _length(connection, STEPS_QUEUE)
+
+
+def lengths(app: Celery) -> dict[str, int]:
+    """
+    How many messages wait in each of our queues.
+
+    Raises
+    ------
+    OSError:
+        The broker is out of reach.
+    """
+    try:
+        with app.connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, timeout=CONNECT_TIMEOUT)
+            return {name: _length(connection, name) for name in (STEPS_QUEUE, UPKEEP_QUEUE)}
+    except OperationalError as error:
+        raise OSError(type(error).__name__) from None
+
+
+def _length(connection: Any, name: str) -> int:
+    try:
+        declared = connection.default_channel.queue_declare(name, passive=True)
+    except ChannelError:
+        # An empty queue is none, to Redis.
+        return 0
+    return int(declared.message_count)
 
 
 def _segment_steps(app: Celery, job_id: str, run: int, index: int) -> list[Signature]:

@@ -8,9 +8,11 @@ Settings that contradict each other are refused with a sentence.
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from socket import gethostname
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -26,6 +28,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from threadsworker.errors import InvalidSettings
+from threadsworker.hosts import is_loopback
 
 #: Redis delivers a message again that was not acknowledged for this long. A waiting
 #: message longer than that runs several times (measured: 35 s at a time-out of 10 s ran
@@ -33,6 +36,8 @@ from threadsworker.errors import InvalidSettings
 VISIBILITY_TIMEOUT = timedelta(hours=1)
 #: A container dies 24 hours after it was made; this leaves time to publish it.
 LONGEST_PREPARE_AHEAD = timedelta(hours=20)
+#: Characters of a token that nobody guesses.
+SHORTEST_METRICS_TOKEN = 16
 
 
 def _seconds(value: Any) -> Any:
@@ -144,6 +149,35 @@ class Settings(BaseSettings):
 
     #: The least that is logged: ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``.
     log_level: str = "INFO"
+    #: ``text``: lines for people. ``json``: one object a line, with the job, the account, the run
+    #: and the segment that it is about as fields.
+    log_format: Literal["text", "json"] = "text"
+
+    #: Where a worker serves its metrics; None: nowhere. `threadsworker metrics` serves them too.
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    #: The address that metrics are served on.
+    metrics_address: str = "127.0.0.1"
+    #: What a scraper has to send, as a bearer token or as the password of basic auth; at least 16
+    #: characters. None: nothing, and then metrics are served on loopback only.
+    metrics_token: SecretStr | None = None
+    #: Serve metrics on other addresses than loopback without a token.
+    metrics_open: bool = False
+    #: Where the worker processes of one machine count. None: a directory in `home` that has the
+    #: machine's name. Containers that share a home and a name need one each.
+    metrics_dir: Path | None = Field(
+        default=None,
+        validation_alias=AliasChoices("THREADSWORKER_METRICS_DIR", "PROMETHEUS_MULTIPROC_DIR"),
+    )
+
+    #: Whether workers send a trace for each job, see ``threadsworker[tracing]``; None: if it is
+    #: said where to.
+    tracing: bool | None = None
+    #: Where traces go by OTLP over HTTP: the address of a collector, without ``/v1/traces``.
+    #: The other variables of OpenTelemetry's exporter hold as well.
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("THREADSWORKER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    )
 
     @model_validator(mode="after")
     def _durations_fit_together(self) -> Self:
@@ -176,6 +210,35 @@ class Settings(BaseSettings):
                 f"({self.dispatch_every}), or every post would be missed"
             )
         return self
+
+    @model_validator(mode="after")
+    def _metrics_are_guarded(self) -> Self:
+        token = self.metrics_token
+        if token is not None and len(token.get_secret_value()) < SHORTEST_METRICS_TOKEN:
+            raise ValueError(
+                f"METRICS_TOKEN must have at least {SHORTEST_METRICS_TOKEN} characters"
+            )
+        if self.metrics_port is not None:
+            self.guard_metrics(self.metrics_address)
+        return self
+
+    def guard_metrics(self, address: str) -> None:
+        """ValueError if metrics must not be served on `address`: they would be open to others."""
+        if self.metrics_token is None and not self.metrics_open and not is_loopback(address):
+            raise ValueError(
+                f"metrics on {address} would be open to others: set METRICS_TOKEN, or "
+                "METRICS_OPEN to true if nobody else reaches that address"
+            )
+
+    @property
+    def counts(self) -> Path:
+        """Where the worker processes of this machine count."""
+        return self.metrics_dir or self.home / "metrics" / gethostname()
+
+    @property
+    def traced(self) -> bool:
+        """Whether workers send traces."""
+        return self.otlp_endpoint is not None if self.tracing is None else self.tracing
 
     @cached_property
     def sqlalchemy_url(self) -> str:
@@ -213,6 +276,11 @@ class Settings(BaseSettings):
         """`home`, made if need be, readable by its owner alone."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.home
+
+
+def tell_prometheus(directory: Path) -> None:
+    """Tell prometheus_client where to count: it reads this variable, and nothing else."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)  # noqa: TID251 - written, not read
 
 
 def load_settings(**given: Any) -> Settings:

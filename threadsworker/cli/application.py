@@ -22,6 +22,7 @@ from threadsworker.cli import (
     signing_in,
     subscriptions,
     tokens,
+    watching,
 )
 from threadsworker.cli.console import errors_as_exit_codes
 
@@ -96,6 +97,7 @@ app.command(context_settings=passed_on)(running.worker)
 app.command(context_settings=passed_on)(running.beat)
 app.command(context_settings=passed_on)(running.flower)
 app.command()(receiving.webhooks)
+app.command()(watching.metrics)
 app.command()(running.sandbox)
 app.command()(running.check)
 app.command("access_token", cls=tokens.WithSwitches)(tokens.access_token)

@@ -31,7 +31,7 @@ _PR_SET_PDEATHSIG = 1
 #: Celery looks for `tasks` in the working directory first, and an app may have one there.
 _CELERY = (
     "import sys; sys.path.insert(0, sys.argv[1]); import tasks; del sys.path[0], sys.argv[:2]; "
-    "from celery.__main__ import main; main()"
+    "from tasks.command import main; main()"
 )
 
 
@@ -80,11 +80,14 @@ def flower_command(settings: Settings, extra: Sequence[str] = ()) -> list[str]:
     return celery("flower", *options, *extra)
 
 
-def become(command: Sequence[str]) -> None:
-    """Put `command` in the place of this process. Signals and exit code are its own."""
+def become(command: Sequence[str], changes: Mapping[str, str] | None = None) -> None:
+    """
+    Put `command` in the place of this process. Signals and exit code are its own; `changes` are
+    to its environment.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(command[0], list(command))  # noqa: S606 - no shell, our own program
+    os.execve(command[0], list(command), environment(changes or {}))  # noqa: S606 - no shell
 
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:

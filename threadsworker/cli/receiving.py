@@ -42,7 +42,7 @@ def webhooks(
             )
         if settings.webhook_verify_token is None:
             note("THREADSWORKER_WEBHOOK_VERIFY_TOKEN is not set: Meta's first call is refused")
-        log.configure(settings.log_level)
+        log.configure(settings.log_level, form=settings.log_format)
         # What is wrong with the database is said now, and not to Meta.
         prepare(Desk(settings))
         note(f"listening on http://{host}:{port}; Ctrl-C ends it")

@@ -34,13 +34,22 @@ def up(
         processes.Family(commands).run()
 
 
-def worker(context: typer.Context) -> None:
-    """Run a worker; extra options go to `celery worker`."""
+def worker(
+    context: typer.Context,
+    metrics_port: Annotated[int | None, typer.Option(help="Port to serve metrics on.")] = None,
+    metrics_address: Annotated[
+        str | None, typer.Option(help="Address to serve metrics on.")
+    ] = None,
+) -> None:
+    """Run a worker; --metrics-port serves metrics, extra options go to `celery worker`."""
     from threadsworker.cli import processes
 
+    given = {"metrics_port": metrics_port, "metrics_address": metrics_address}
+    told = {name: value for name, value in given.items() if value is not None}
     with errors_as_exit_codes():
-        settings, _hold = _ready()
-        processes.become(processes.worker_command(settings, context.args))
+        settings, _hold = _ready(**told)
+        changes = {f"THREADSWORKER_{name.upper()}": str(value) for name, value in told.items()}
+        processes.become(processes.worker_command(settings, context.args), changes)
 
 
 def beat(context: typer.Context) -> None:
@@ -130,11 +139,11 @@ def upgrade_database() -> None:
     note(f"the database is at schema version {schema.versions(engine)[0]}")
 
 
-def _ready() -> tuple[Settings, Hold | None]:
+def _ready(**given: object) -> tuple[Settings, Hold | None]:
     """Settings, and the embedded broker running if it is the one to be used."""
     from threadsworker.broker import hold
     from threadsworker.settings import load_settings
 
-    settings = load_settings()
+    settings = load_settings(**given)
     settings.ensure_home()
     return settings, hold(settings.home) if settings.embedded_broker else None

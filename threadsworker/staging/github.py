@@ -27,6 +27,7 @@ from pydantic import SecretStr
 from requests import Response
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from threadsworker.counting.calls import refused
 from threadsworker.errors import (
     AnswerLost,
     NoAnswer,
@@ -38,6 +39,7 @@ from threadsworker.errors import (
 from threadsworker.http import Http
 from threadsworker.staging import FileToStage, StagedFile
 from threadsworker.staging.answers import error_of
+from threadsworker.subject import carried
 
 API_VERSION = "2022-11-28"
 #: Branches of ours; the job's id follows.
@@ -120,7 +122,7 @@ class GitHubStaging:
             commit = self._commit(job_id, {**present, **shas}, replace=commit is not None)
         urls = {name: f"{self._raw}/{commit}/{quote(name)}" for name in wanted}
         with ThreadPoolExecutor(PARALLEL) as pool:
-            list(pool.map(self._check_served, urls.values()))
+            list(pool.map(carried(self._check_served), urls.values()))
         return tuple(StagedFile(name=file.name, url=urls[file.name]) for file in files)
 
     def unstage(self, job_id: str) -> None:
@@ -190,7 +192,11 @@ class GitHubStaging:
         shas = {first.name: self._send_first(first)}
         with ThreadPoolExecutor(PARALLEL) as pool:
             shas |= dict(
-                zip([f.name for f in others], pool.map(self._send_blob, others), strict=True)
+                zip(
+                    [f.name for f in others],
+                    pool.map(carried(self._send_blob), others),
+                    strict=True,
+                )
             )
         return shas
 
@@ -259,7 +265,7 @@ class GitHubStaging:
 
     def _check_served(self, url: str) -> None:
         """Whether Meta will get the file: there, and without a redirect."""
-        response = self._http.request("GET", url, headers={"Range": "bytes=0-0"})
+        response = self._http.request("GET", url, headers={"Range": "bytes=0-0"}, service="github")
         if response.status_code in (200, 206):
             return
         raise NotReady(
@@ -298,9 +304,11 @@ class GitHubStaging:
                 "X-GitHub-Api-Version": self._api_version,
             },
             read_timeout=self._upload_timeout,
+            service="github",
         )
         if response.status_code >= 400:
             error = error_of(response)
+            refused("github", url, error.stable_code)
             if isinstance(error, RateLimited):
                 self._limited = error
             raise error

@@ -28,6 +28,7 @@ from threadsworker.store import containers, jobs, segments
 from threadsworker.store.containers import TOO_OLD
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
+from threadsworker.subject import carried
 from threadsworker.threads_api import ContainerSpec, MediaType, ThreadsApi
 
 #: Containers made for one item of one segment before it is given up. Orphans are harmless:
@@ -263,5 +264,5 @@ Result = TypeVar("Result")
 def _all_at_once(act: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """`act` on every item, several at a time. All are tried; then the first error is raised."""
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
-        futures = [pool.submit(act, item) for item in items]
+        futures = [pool.submit(carried(act), item) for item in items]
     return [future.result() for future in futures]

@@ -19,7 +19,8 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
-from threadsworker import outbound, signature
+from threadsworker import counting, outbound, signature
+from threadsworker.counting.instruments import NOTICES
 from threadsworker.errors import InvalidSettings
 from threadsworker.log import redact
 from threadsworker.notice import GAPS, TargetKind, gap_after, task_and_queue
@@ -81,6 +82,7 @@ def _claim(desk: Desk, lease: timedelta) -> list[Claimed]:
 
 def _deliver(desk: Desk, one: Claimed, send: Send) -> bool:
     tried = _tried(desk, one, send)
+    counting.count(NOTICES, outcome="delivered" if tried.delivered else "failed")
     try:
         _record(desk, one, tried)
     except Exception:

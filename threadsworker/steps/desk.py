@@ -16,8 +16,10 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
+from threadsworker import counting
+from threadsworker.counting.instruments import THROTTLE_SECONDS, THROTTLES
 from threadsworker.crypto import Cipher, load_cipher
-from threadsworker.errors import ThreadsWorkerError
+from threadsworker.errors import Service, ThreadsWorkerError
 from threadsworker.http import Http
 from threadsworker.job import WaitReason
 from threadsworker.log import redact
@@ -40,6 +42,12 @@ class OnHold(ThreadsWorkerError):
         super().__init__(f"{reason}: not before {rest} from now")
         self.reason = reason
         self.rest = rest
+
+
+def paused(service: Service, pause: timedelta) -> None:
+    """Count that a service asked for a pause."""
+    counting.count(THROTTLES, service=service)
+    counting.count(THROTTLE_SECONDS, max(0.0, pause.total_seconds()), service=service)
 
 
 @dataclass(frozen=True)
@@ -133,12 +141,14 @@ class Desk:
         """Meta answers still, and says that it soon will not: pause before it has to say so."""
         try:
             with self.transaction() as session:
+                now = clock(session)
                 until = standing.cool_down(
-                    session, account_id, asked_for=seconds, now=clock(session), dice=self.dice
+                    session, account_id, asked_for=seconds, now=now, dice=self.dice
                 )
         except SQLAlchemyError:
             logger.warning("Account %s: its pause could not be stored", account_id)
         else:
+            paused("threads", until - now)
             logger.warning(
                 "Account %s: close to a limit of Meta's, pauses until %s", account_id, until
             )

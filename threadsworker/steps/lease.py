@@ -14,6 +14,7 @@ from threadsworker.steps.desk import Desk
 from threadsworker.store import jobs
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
+from threadsworker.subject import carried
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ def kept(desk: Desk, claim: Claim) -> Iterator[None]:
     """Renew the claim's lease every third of it, until the block ends or hangs."""
     done = threading.Event()
     keeper = threading.Thread(
-        target=_renew, args=(desk, claim, done), name=f"lease-{claim.job_id}", daemon=True
+        target=carried(_renew), args=(desk, claim, done), name=f"lease-{claim.job_id}", daemon=True
     )
     keeper.start()
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from threadsworker.counting import observe as observe_seconds
+from threadsworker.counting.instruments import PROCESSING_SECONDS
 from threadsworker.errors import NotReady, RequestRefused
 from threadsworker.job import (
     RECHECK,
@@ -127,7 +129,10 @@ def _note(desk: Desk, container: ContainerRow, status: ContainerStatus) -> timed
     with desk.transaction() as session:
         now = clock(session)
         containers.observed(session, container.id, status=status.status, now=now)
-    return now - container.created_at
+    age = now - container.created_at
+    if status.status is StatusCode.FINISHED and container.finished_at is None:
+        observe_seconds(PROCESSING_SECONDS, age.total_seconds(), kind=container.kind)
+    return age
 
 
 def _not_known(desk: Desk, claim: Claim, container: ContainerRow) -> Outcome:

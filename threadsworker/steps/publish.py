@@ -19,6 +19,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from threadsworker import counting
+from threadsworker.counting.instruments import ATTEMPTS, LATENESS
 from threadsworker.errors import (
     ApiError,
     ClaimLost,
@@ -291,6 +293,7 @@ def _close(
                 source=[SegmentState.PUBLISHING],
                 to=SegmentState.IN_DOUBT if in_doubt else SegmentState.PUBLISHABLE,
             )
+    counting.count(ATTEMPTS, outcome=state)
 
 
 @retry(
@@ -308,9 +311,12 @@ def _accepted(desk: Desk, claim: Claim, work: Work, attempt_id: str, made: Made)
     with desk.transaction() as session:
         containers.settle(session, attempt_id, AttemptState.ACCEPTED)
         quota.took_effect(session, attempt_id, now=clock(session))
-        record_live(session, claim, work, made.id, "segment_published")
+        late = record_live(session, claim, work, made.id, "segment_published")
         if made.instagram is not None:
             record_share(session, claim, work, made.instagram)
+    counting.count(ATTEMPTS, outcome=AttemptState.ACCEPTED)
+    if late is not None:
+        counting.observe(LATENESS, late.total_seconds())
 
 
 def _not_known_yet(desk: Desk, claim: Claim, work: Work, error: NotReady) -> Outcome:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import dropwhile
 
+from threadsworker import counting
+from threadsworker.counting.instruments import LATENESS, SETTLED
 from threadsworker.errors import NotReady, RequestRefused
 from threadsworker.job import (
     HARMLESS,
@@ -142,6 +144,7 @@ def _did_not_happen(desk: Desk, claim: Claim, work: Work, *, age: timedelta) -> 
             source=[SegmentState.PUBLISHING, SegmentState.IN_DOUBT],
             to=SegmentState.PUBLISHABLE,
         )
+    counting.count(SETTLED, outcome="repeatable")
     return Done()
 
 
@@ -188,7 +191,10 @@ def _identify(
         twin = segments.has_twin_in_doubt(session, work.row.id, account_id=claim.account_id)
     if len(found) == 1 and not twin:
         with desk.transaction() as session:
-            record_live(session, claim, work, found[0].id, "segment_found")
+            late = record_live(session, claim, work, found[0].id, "segment_found")
+        counting.count(SETTLED, outcome="live")
+        if late is not None:
+            counting.observe(LATENESS, late.total_seconds())
         return Done()
     pause = lag(known_for, LISTING_LAG)
     if not found and pause is not None:

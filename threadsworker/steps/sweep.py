@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
+from threadsworker import counting
+from threadsworker.counting.instruments import SWEEPS, SWEPT
 from threadsworker.errors import ThreadsWorkerError
 from threadsworker.job import TERMINAL
 from threadsworker.staging import Staging
@@ -26,7 +28,10 @@ STRAY_AGE = timedelta(hours=26)
 
 def sweep_staged(desk: Desk) -> int:
     """Take away what ended and unknown jobs have left staged; how many jobs that was."""
-    return _sweep_ended_jobs(desk) + _sweep_repositories(desk)
+    swept = _sweep_ended_jobs(desk) + _sweep_repositories(desk)
+    counting.count(SWEEPS)
+    counting.count(SWEPT, swept)
+    return swept
 
 
 def _sweep_ended_jobs(desk: Desk) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Concatenate, ParamSpec
 
@@ -32,12 +32,14 @@ from threadsworker.job import (
     WaitReason,
     backoff,
 )
-from threadsworker.steps.desk import Desk
+from threadsworker.steps.desk import Desk, paused
 from threadsworker.steps.lease import kept
 from threadsworker.steps.troubles import outcome_of
+from threadsworker.steps.watch import Watch, in_words, watched
 from threadsworker.store import jobs, standing
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
+from threadsworker.subject import Subject, about
 
 logger = logging.getLogger(__name__)
 
@@ -104,20 +106,32 @@ def take(
     What the services answer never raises here: it becomes an outcome, and the outcome becomes
     rows.
     """
-    try:
-        claim = _claim(desk, job_id, run)
-    except (OperationalError, InterfaceError):
-        logger.warning("Job %s: the database does not answer; its message comes back", job_id)
-        return Again(DATABASE_GAP)
-    if claim is None:
-        logger.debug("Job %s is not there for run %s: skipped", job_id, run)
-        return Stop()
+    index = next((one for one in args if isinstance(one, int)), None)
+    subject = Subject(job_id, run=run, segment=index, step=getattr(step, "__name__", None))
+    with about(subject):
+        try:
+            claim = _claim(desk, job_id, run)
+        except (OperationalError, InterfaceError):
+            logger.warning("Job %s: the database does not answer; its message comes back", job_id)
+            return Again(DATABASE_GAP)
+        if claim is None:
+            logger.debug("Job %s is not there for run %s: skipped", job_id, run)
+            return Stop()
+        taking = replace(subject, account=claim.account)
+        with about(taking), watched(taking) as watch:
+            return _take(desk, step, claim, watch, *args, **kwargs)
+
+
+def _take(
+    desk: Desk, step: Step[P], claim: Claim, watch: Watch, *args: P.args, **kwargs: P.kwargs
+) -> Next:
     try:
         if claim.claims > POISON_CLAIMS:
-            return _decide(desk, claim, _poisoned(claim))
-        return _decide(desk, claim, _outcome(desk, step, claim, *args, **kwargs))
+            return _decide(desk, claim, _poisoned(claim), watch)
+        return _decide(desk, claim, _outcome(desk, step, claim, *args, **kwargs), watch)
     except ClaimLost as lost:
         logger.warning("%s: let go", lost)
+        watch.outcome = "claim_lost"
         return Stop()
     except Exception:
         _let_go(desk, claim)
@@ -146,9 +160,16 @@ def _outcome(desk: Desk, step: Step[P], claim: Claim, *args: P.args, **kwargs: P
         return outcome_of(error, tries=claim.tries, dice=desk.dice)
 
 
-def _decide(desk: Desk, claim: Claim, outcome: Outcome) -> Next:
+def _decide(desk: Desk, claim: Claim, outcome: Outcome, watch: Watch) -> Next:
     """Write what becomes of the job. Only the holder of the claim gets here."""
-    logger.info("Job %s: %s", claim.job_id, outcome)
+    logger.info("%s: %s", watch.doing, in_words(outcome))
+    following = _written(desk, claim, outcome, watch)
+    # Counted when it is committed, so that what is counted has happened.
+    watch.came(outcome)
+    return following
+
+
+def _written(desk: Desk, claim: Claim, outcome: Outcome, watch: Watch) -> Next:
     with desk.transaction() as session:
         now = clock(session)
         match outcome:
@@ -163,15 +184,18 @@ def _decide(desk: Desk, claim: Claim, outcome: Outcome) -> Next:
             case Finished():
                 jobs.finish(session, claim, now=now)
                 jobs.record(session, claim, "published", now=now)
+                watch.ends(due=jobs.due_at(session, claim.job_id), now=now)
                 return Go()
             case Failed(trouble):
                 jobs.fail(session, claim, trouble, now=now)
                 _record(session, claim, "failed", trouble, now=now)
+                watch.ends(due=jobs.due_at(session, claim.job_id), now=now)
                 return Broken(trouble, clean=True)
             case Review(trouble, recheck):
                 again = now + recheck if recheck else None
                 jobs.review(session, claim, trouble, now=now, recheck_at=again)
                 _record(session, claim, "needs_review", trouble, now=now)
+                watch.ends(due=jobs.due_at(session, claim.job_id), now=now)
                 return Broken(trouble, clean=False)
             case Wait():
                 return _wait(desk, session, claim, outcome, now=now)
@@ -225,7 +249,9 @@ def _account_waits(
             pause = standing.cool_down_github
         case _:
             return None
-    return pause(session, claim.account_id, asked_for=wait.asked_for, now=now, dice=desk.dice)
+    until = pause(session, claim.account_id, asked_for=wait.asked_for, now=now, dice=desk.dice)
+    paused("threads" if pause is standing.cool_down else "github", until - now)
+    return until
 
 
 def _prepared(

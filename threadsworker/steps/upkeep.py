@@ -10,6 +10,9 @@ import logging
 from collections.abc import Iterator
 from datetime import timedelta
 
+from threadsworker import counting
+from threadsworker.counting.instruments import DISPATCHES, JOBS_ENDED, RESCUES, WORKERS_LOST
+from threadsworker.job import JobState
 from threadsworker.settings import Settings
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.presence import MISSED_BEATS, beat_every
@@ -37,8 +40,10 @@ def dispatch_due(desk: Desk, *, backlog: int = 0) -> Iterator[Start]:
     _note_silence(desk)
     for _ in range(BATCHES):
         with desk.transaction() as session:
-            if runs.miss(session, now=clock(session), limit=BATCH) < BATCH:
-                break
+            missed = runs.miss(session, now=clock(session), limit=BATCH)
+        counting.count(JOBS_ENDED, missed, state=JobState.MISSED)
+        if missed < BATCH:
+            break
     for _ in range(BATCHES):
         started = _dispatch(desk, busy=backlog > FEW)
         yield from started
@@ -56,7 +61,7 @@ def dispatch_next(desk: Desk, job_id: str) -> list[Start]:
 
 def _dispatch(desk: Desk, *, busy: bool, account_id: str | None = None) -> list[Start]:
     with desk.transaction() as session:
-        return runs.dispatch(
+        started = runs.dispatch(
             session,
             silence=desk.settings.lease,
             now=clock(session),
@@ -65,6 +70,8 @@ def _dispatch(desk: Desk, *, busy: bool, account_id: str | None = None) -> list[
             account_id=account_id,
             busy=busy,
         )
+    counting.count(DISPATCHES, len(started))
+    return started
 
 
 def _note_silence(desk: Desk) -> None:
@@ -100,6 +107,8 @@ def rescue_stalled(desk: Desk, *, backlog: int = 0) -> list[Start]:
         rescued = runs.rescue(
             session, silence=desk.settings.lease, now=now, limit=BATCH, busy=backlog > FEW
         )
+    counting.count(WORKERS_LOST, len(dead))
+    counting.count(RESCUES, len(rescued))
     for worker in dead:
         logger.warning("Worker %s fell silent: what it had in hand is taken from it", worker)
     for start in rescued:

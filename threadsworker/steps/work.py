@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
@@ -36,6 +36,8 @@ class Work:
     parent_at: datetime | None
     #: When the thread shall begin; None: at once.
     scheduled_at: datetime | None
+    #: The same, or when it was submitted.
+    due_at: datetime
     #: Seconds between two segments, and what is added at random at most.
     pace: float
     pace_jitter: float
@@ -71,8 +73,14 @@ class Work:
         return self.staged[item.sha256]
 
 
-def record_live(session: Session, claim: Claim, work: Work, media_id: str, what: str) -> None:
-    """Keep that the segment is live, and as what: a fact, the first of which is kept."""
+def record_live(
+    session: Session, claim: Claim, work: Work, media_id: str, what: str
+) -> timedelta | None:
+    """
+    Keep that the segment is live, and as what: a fact, the first of which is kept.
+
+    How late it is, if it is the first of its thread and this is the first to tell.
+    """
     now = clock(session)
     if segments.published(session, work.row.id, media_id=media_id, reply_to=work.reply_to, now=now):
         jobs.record(session, claim, what, now=now, segment=work.row.index, media_id=media_id)
@@ -87,11 +95,13 @@ def record_live(session: Session, claim: Claim, work: Work, media_id: str, what:
             index=work.row.index,
             media_id=media_id,
         )
-    elif segments.at(session, claim.job_id, work.row.index).media_id != media_id:
+        return now - work.due_at if work.row.index == 0 else None
+    if segments.at(session, claim.job_id, work.row.index).media_id != media_id:
         # A container has become two posts: what all of this rests upon does not hold.
         jobs.record(
             session, claim, "second_post", now=now, segment=work.row.index, media_id=media_id
         )
+    return None
 
 
 def record_share(session: Session, claim: Claim, work: Work, status: str) -> None:
@@ -136,6 +146,7 @@ def load_from(
                     reply_to=before[row.index - 1].media_id if row.index else job.reply_to,
                     parent_at=before[row.index - 1].published_at if row.index else None,
                     scheduled_at=job.scheduled_at,
+                    due_at=job.scheduled_at or job.created_at,
                     pace=job.pace,
                     pace_jitter=job.pace_jitter,
                     staged=urls,

@@ -52,6 +52,8 @@ class Claim:
     #: asked for a pause.
     token_version: int
     throttled: bool
+    #: The account's name.
+    account: str
 
 
 def find(session: Session, job_id: str) -> JobRow:
@@ -60,6 +62,13 @@ def find(session: Session, job_id: str) -> JobRow:
     if row is None:
         raise NotFound(f"there is no job {job_id!r}; `threadsworker jobs` lists them")
     return row
+
+
+def due_at(session: Session, job_id: str) -> datetime:
+    """When the job was to be published: at its time, or when it was submitted."""
+    found = select(JobRow.scheduled_at, JobRow.created_at).where(JobRow.id == job_id)
+    scheduled_at, created_at = session.exec(found).one()
+    return scheduled_at or created_at
 
 
 def with_key(session: Session, account_id: str, key: str) -> JobRow | None:
@@ -126,11 +135,12 @@ def claim(
             col(JobRow.tries),
             _of_account(AccountRow.token_version),
             _of_account(AccountRow.throttles),
+            _of_account(AccountRow.name),
         )
     ).first()
     if taken is None:
         return None
-    account_id, epoch, claims, tries, token_version, throttles = taken
+    account_id, epoch, claims, tries, token_version, throttles, account = taken
     return Claim(
         job_id=job_id,
         worker=worker,
@@ -141,10 +151,11 @@ def claim(
         tries=tries,
         token_version=token_version,
         throttled=throttles > 0,
+        account=account,
     )
 
 
-def _of_account(column: Any) -> ScalarSelect[int]:
+def _of_account(column: Any) -> ScalarSelect[Any]:
     """A column of the job's account, for what an UPDATE returns: it saves a query."""
     found = select(column).where(col(AccountRow.id) == col(JobRow.account_id))
     return found.correlate(JobRow).scalar_subquery()

@@ -36,7 +36,7 @@ Kind = Literal["post", "reply", "delete"]
 TOTALS: dict[Kind, int] = {"post": POST_QUOTA, "reply": REPLY_QUOTA, "delete": DELETE_QUOTA}
 DAY = timedelta(hours=QUOTA_HOURS)
 #: States of a segment that may take from the quota still.
-_TO_COME = [state for state in SegmentState if state not in LIVE | {"publishing", "in_doubt"}]
+TO_COME = [state for state in SegmentState if state not in LIVE | {"publishing", "in_doubt"}]
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def _to_come(session: Session, whose: ColumnElement[bool]) -> dict[Kind, int]:
     found = (
         select(kind, func.count())
         .join(JobRow, col(JobRow.id) == col(SegmentRow.job_id))
-        .where(whose, col(SegmentRow.state).in_(_TO_COME))
+        .where(whose, col(SegmentRow.state).in_(TO_COME))
         .group_by(kind)
     )
     return dict(session.exec(found).all())

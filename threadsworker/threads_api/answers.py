@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from requests import Response
 
+from threadsworker.counting.calls import refused
 from threadsworker.errors import (
     AnswerLost,
     ApiError,
@@ -61,7 +62,9 @@ def read(response: Response) -> dict[str, Any]:
     """
     body = _object(response)
     if response.status_code >= 400 or (body is not None and "error" in body):
-        raise error_of(response, body)
+        error = error_of(response, body)
+        refused("threads", response.url, error.stable_code)
+        raise error
     if body is None or not 200 <= response.status_code < 300:
         raise AnswerLost(f"HTTP {response.status_code} without a JSON object")
     # Whether this listing has another page is for the caller to see; nobody reads further ones.
