@@ -36,15 +36,18 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$ LANGUAGE plpgsql;
-CREATE TRIGGER soak_claimed AFTER UPDATE ON job FOR EACH ROW EXECUTE FUNCTION soak_claimed();
+CREATE TRIGGER soak_claimed AFTER UPDATE ON threadsworker_job
+    FOR EACH ROW EXECUTE FUNCTION soak_claimed();
 
 CREATE FUNCTION soak_told() RETURNS trigger AS $$
 BEGIN
-    PERFORM pg_notify('{CHANNEL}', TG_TABLE_NAME || ' ' || inet_client_port());
+    PERFORM pg_notify('{CHANNEL}', replace(TG_TABLE_NAME, 'threadsworker_', '') || ' ' || inet_client_port());
     RETURN NULL;
 END $$ LANGUAGE plpgsql;
-CREATE TRIGGER soak_attempt AFTER INSERT ON attempt FOR EACH ROW EXECUTE FUNCTION soak_told();
-CREATE TRIGGER soak_staged AFTER INSERT ON staged FOR EACH ROW EXECUTE FUNCTION soak_told();
+CREATE TRIGGER soak_attempt AFTER INSERT ON threadsworker_attempt
+    FOR EACH ROW EXECUTE FUNCTION soak_told();
+CREATE TRIGGER soak_staged AFTER INSERT ON threadsworker_staged
+    FOR EACH ROW EXECUTE FUNCTION soak_told();
 """
 
 
