@@ -12,10 +12,11 @@ import logging
 import re
 import sys
 import time
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 from urllib.parse import quote
 
-from pydantic import SecretStr
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 #: What stands where a secret was.
 MARK = "[redacted]"
