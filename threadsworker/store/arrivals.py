@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Select, bindparam, func, literal
-from sqlmodel import Session, col, select
+from sqlalchemy import Select, bindparam, func, literal, select
+from sqlmodel import Session, col
 
 from threadsworker.store import accounts, runs
 from threadsworker.store.database import clock, now_column, told_time
@@ -51,7 +52,7 @@ def arrive(session: Session, name: str, *, concurrency: int) -> Arrival:
 
 
 @cache
-def _asked(dialect: str) -> Select[tuple[str, object, int]]:
+def _asked(dialect: str) -> Select[tuple[str, Any, int]]:
     # Whether there are so many matters, not how many: it does not count ten thousand.
     at_work = (
         select(literal(1))
