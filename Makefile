@@ -16,8 +16,9 @@ demo: $(READY) ## Publish a real long post to a local sandbox, and watch
 test: $(READY) $(if $(CI),system) ## Run every test
 	@$(BIN)/python -m pytest
 
-bench: $(READY) ## Time planning, the lateness of many posts, and what waiting costs
+bench: $(READY) ## Time planning, being called, the lateness of many posts, and what waiting costs
 	@$(BIN)/python -m tests.bench.planning
+	@$(BIN)/python -m tests.bench.load
 	@$(BIN)/python -m tests.bench.waiting
 
 soak: $(READY) ## Publish JOBS=500 posts while workers and servers are killed

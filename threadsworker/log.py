@@ -16,12 +16,13 @@ import re
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import quote
 
-from pydantic import SecretStr
-
 from threadsworker import subject
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 #: What stands where a secret was.
 MARK = "[redacted]"

@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.notice_office import HOUR, SECOND, START, Office
 from tests.receiver import receiver
+from tests.services import eventually
 from threadsworker import NotPossible
 from threadsworker.notice import GAPS, DeliveryState
 from threadsworker.signature import SIGNATURE, verify
@@ -178,6 +179,22 @@ def test_functions_that_never_return_keep_neither_the_worker_nor_others(
         }
     finally:
         RELEASED.set()
+
+
+def test_a_receiver_that_says_nothing_keeps_nobody_waiting(office: Office) -> None:
+    with receiver() as silent, receiver() as quick:
+        silent.hold = threading.Event()
+        for heard in (silent, quick):
+            office.client.subscribe(heard.url, events="job.cancelled")
+        for _ in range(3 * EACH):
+            tell(office)
+        with ThreadPoolExecutor(1) as thread:
+            going = thread.submit(office.deliver)
+            eventually(lambda: len(quick.heard) == 3 * EACH, timeout=60)
+            assert not going.done()
+            assert len(silent.heard) == EACH
+            silent.hold.set()
+            assert going.result(60) == 6 * EACH
 
 
 def test_what_cannot_be_tried_at_all_comes_back_later_each_time(office: Office) -> None:

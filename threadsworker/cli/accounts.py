@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from threadsworker import report
 from threadsworker.cli.console import Json, errors_as_exit_codes, note, say, say_json
 from threadsworker.cli.secrets import ask
 from threadsworker.errors import InvalidSettings
 
 if TYPE_CHECKING:
+    from threadsworker import report
     from threadsworker.client import Client
 
 app = typer.Typer(

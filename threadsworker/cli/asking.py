@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
-from pydantic import BaseModel
 
 from threadsworker.cli.console import errors_as_exit_codes
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from threadsworker.client import Account
 
 #: Posts that a listing shows unless told otherwise: one page of Meta's.
@@ -75,6 +76,8 @@ def how_many(limit: int | None, *, everything: bool) -> int | None:
 
 def plain(found: BaseModel | Sequence[BaseModel]) -> Any:
     """What Meta told as JSON: only what it told, under its names, moments in UTC."""
+    from pydantic import BaseModel
+
     if isinstance(found, BaseModel):
         return found.model_dump(mode="json", exclude_unset=True)
     return [plain(one) for one in found]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from threadsworker.cli.options import OPTIONS
-from threadsworker.cli.styling import styled
 from threadsworker.errors import InvalidPost, Problem
-from threadsworker.post import Media, MediaKind, TextAttachment
+
+if TYPE_CHECKING:
+    from threadsworker.post import Media, TextAttachment
 
 LISTS, FLAGS, NUMBERS = (
     frozenset(name for name, option in OPTIONS.items() if option.kind == kind)
@@ -98,6 +99,9 @@ def _text_attachment(file: str | None, link: str | None) -> TextAttachment | Non
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         problem = Problem("text_attachment.file.unreadable", f"{file}: {reason}", "attach_text")
         raise InvalidPost([problem]) from None
+    from threadsworker.cli.styling import styled
+    from threadsworker.post import TextAttachment
+
     plain, styling = styled(text) if Path(file).suffix.lower() in _MARKDOWN else (text, ())
     return TextAttachment(plaintext=plain, link=link, styling=styling)
 
@@ -111,6 +115,8 @@ def media_of(files: Sequence[str | Path], alts: list[str], kinds: list[str]) -> 
     InvalidPost:
         There are more of them than files, or a kind is unknown.
     """
+    from threadsworker.post import Media, MediaKind
+
     problems = []
     if len(alts) > len(files):
         problems.append(

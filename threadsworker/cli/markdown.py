@@ -20,11 +20,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from threadsworker.cli.given import FLAGS, LISTS, NUMBERS, TEXTS, TRUE
 from threadsworker.errors import InvalidPost, Problem
-from threadsworker.post import Media
+
+if TYPE_CHECKING:
+    from threadsworker.post import Media
 
 _OPTIONS = LISTS | FLAGS | TEXTS | NUMBERS
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -84,6 +86,8 @@ def _opened(written: str, folder: Path) -> tuple[dict[str, Any], str]:
 
 
 def _thread(body: str, folder: Path, options: dict[str, Any]) -> Thread:
+    from threadsworker.post import Media
+
     media: list[Media] = []
 
     def take(image: re.Match[str]) -> str:

@@ -21,10 +21,10 @@ from threadsworker.cli.given import media_of, post_fields
 from threadsworker.cli.options import with_post_options
 from threadsworker.errors import InvalidPost, Problem
 from threadsworker.job import JobState
-from threadsworker.post import Media
 
 if TYPE_CHECKING:
     from threadsworker.client import Client
+    from threadsworker.post import Media
 
 Files = Annotated[
     list[str] | None,

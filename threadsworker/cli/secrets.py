@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import typer
-from pydantic import SecretStr
 
 from threadsworker.cli.console import note
 from threadsworker.log import redact
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 #: On the command line: read it from standard input.
 STDIN = "-"
@@ -27,6 +30,8 @@ def secret(
 
     The command line is warned of: other users of the machine can read it there.
     """
+    from pydantic import SecretStr
+
     if given == STDIN:
         found: SecretStr | None = SecretStr(sys.stdin.readline().strip())
     elif given is not None:
@@ -45,6 +50,8 @@ def secret(
 
 def ask(what: str) -> SecretStr | None:
     """The secret, typed in without being shown; None if there is nobody to ask."""
+    from pydantic import SecretStr
+
     if not sys.stdin.isatty():
         return None
     answer: str = typer.prompt(what, hide_input=True, err=True)

@@ -34,6 +34,7 @@ from threadsworker.errors import InvalidPost, Problem
 from threadsworker.plan import as_post
 from threadsworker.post import Post, Segment
 from threadsworker.store import accounts, decisions, jobs, runs, submission
+from threadsworker.store.arrivals import arrive
 from threadsworker.store.database import clock
 from threadsworker.store.tables import JobRow
 
@@ -273,23 +274,23 @@ class Client(Schedules, Subscriptions):
         self, session: Session, order: Order, *, at_once: bool = True
     ) -> tuple[report.Job, bool]:
         """The job, and whether its chain is to be sent by the caller, now."""
-        owner, now = self._account(session, order.account), clock(session)
-        if order.key is not None and (found := jobs.with_key(session, owner.id, order.key)):
+        if order.account == DEFAULT_ACCOUNT and self._environment_account():
+            self._adopt_environment(session)
+        arrival = arrive(session, order.account, concurrency=self.settings.account_concurrency)
+        owner, now = arrival.account_id, arrival.now
+        if order.key is not None and (found := jobs.with_key(session, owner, order.key)):
             return self._same(session, found, order), False
-        rings = order.terms.starts_at(now) <= now and runs.has_room(
-            session, owner.id, concurrency=self.settings.account_concurrency
-        )
-        row = submission.submit(
-            session,
-            account=owner,
+        rings = arrival.has_room and order.terms.starts_at(now) <= now
+        one = submission.Submission(
+            account_id=owner,
             planned=order.planned,
             reply_to=order.post.reply_to,
             key=order.key,
             silence=self.settings.lease if rings and at_once else timedelta(0),
-            now=now,
             terms=order.terms,
         )
-        return submission.describe(session, row), rings
+        row = submission.submit_all(session, [one], now=now)[0]
+        return submission.describe_new(row, order.account, order.planned), rings
 
     def _same(self, session: Session, found: JobRow, order: Order) -> report.Job:
         refuse_another(found, order)

@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
@@ -33,9 +33,12 @@ logger = logging.getLogger(__name__)
 
 #: Deliveries in hand at a time, of all workers; and of these, of one subscription.
 MOST, EACH = 16, 4
-#: Seconds for which one go begins another round: quick receivers get much at once, and slow ones
-#: do not keep the worker.
+#: Seconds for which one go takes more in hand: quick receivers get much at once, and slow ones do
+#: not keep the worker.
 LONGEST_GO = 5.0
+#: Seconds for which those that come back are gathered, so that the next are claimed together. Who
+#: takes longer keeps a place, and nobody waiting.
+TOGETHER = 0.05
 #: How long a claim lasts: longer than any try.
 LEASE = timedelta(seconds=3 * outbound.DEADLINE)
 #: Seconds for which a function is waited for.
@@ -64,16 +67,30 @@ class Try:
 def deliver(desk: Desk, *, send: Send, lease: timedelta = LEASE) -> int:
     """Try what is due; how many were delivered. `send` is for targets that are tasks."""
     _prune(desk)
-    done, begun = 0, time.monotonic()
-    while time.monotonic() - begun < LONGEST_GO and (claimed := _claim(desk, lease)):
-        with ThreadPoolExecutor(len(claimed), "deliver") as threads:
-            done += sum(threads.map(lambda one: _deliver(desk, one, send), claimed))
-    return done
+    done, until = 0, time.monotonic() + LONGEST_GO
+    with ThreadPoolExecutor(MOST, "deliver") as threads:
+        tried: set[Future[bool]] = set()
+        while True:
+            if time.monotonic() < until:
+                tried |= {
+                    threads.submit(_deliver, desk, one, send)
+                    for one in _claim(desk, lease, most=MOST - len(tried))
+                }
+            if not tried:
+                return done
+            ended, tried = _ended(tried)
+            done += sum(one.result() for one in ended)
 
 
-def _claim(desk: Desk, lease: timedelta) -> list[Claimed]:
+def _ended(tried: set[Future[bool]]) -> tuple[set[Future[bool]], set[Future[bool]]]:
+    """Those that have come back, one at least, and the others: they keep nobody waiting."""
+    ended, others = wait(tried, timeout=TOGETHER)
+    return (ended, others) if ended else wait(tried, return_when=FIRST_COMPLETED)
+
+
+def _claim(desk: Desk, lease: timedelta, *, most: int) -> list[Claimed]:
     with desk.reading() as session:
-        due = deliveries.next_due(session, now=clock(session), most=MOST, each=EACH)
+        due = deliveries.next_due(session, now=clock(session), most=MOST, each=EACH)[:most]
     if not due:
         return []
     with desk.transaction() as session:
@@ -173,8 +190,7 @@ def _signed(desk: Desk, one: Claimed, body: bytes) -> dict[str, str]:
     assert one.secret is not None, "a subscription of a URL has a secret"
     secret = desk.cipher.decrypt(one.secret, bound_to=one.subscription_id)
     redact(secret)
-    with desk.reading() as session:
-        timestamp = str(int(clock(session).timestamp()))
+    timestamp = str(int(one.claimed_at.timestamp()))
     return {
         signature.TIMESTAMP: timestamp,
         signature.SIGNATURE: signature.sign(secret, timestamp, body),

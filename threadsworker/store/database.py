@@ -10,10 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    create_engine,
+    event,
+    literal_column,
+    select,
+)
 from sqlalchemy.engine import make_url
 from sqlmodel import Session
 
@@ -119,12 +129,41 @@ def reading(engine: Engine) -> Iterator[Session]:
 
 def clock(session: Session) -> datetime:
     """The database's time, aware, in UTC; or the engine's own, see `make_engine`."""
-    given = session.get_bind().get_execution_options().get("now")
+    given = _given_time(session)
     if given is not None:
-        told: datetime = given()
-        return told
-    if session.get_bind().dialect.name == "sqlite":
-        written = session.execute(text("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"))
-        return datetime.fromisoformat(written.scalar_one())
-    now: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
-    return now.astimezone(UTC)
+        return given
+    dialect = session.get_bind().dialect.name
+    return told_time(session, session.execute(_ask_time(dialect)).scalar_one())
+
+
+def now_column(dialect: str) -> ColumnElement[Any]:
+    """The database's time as a column of another query, for `told_time` to read."""
+    return literal_column(_NOW[dialect])
+
+
+def told_time(session: Session, told: Any) -> datetime:
+    """What `clock` would have told at the moment of the query that told this."""
+    given = _given_time(session)
+    if given is not None:
+        return given
+    moment: datetime = datetime.fromisoformat(told) if isinstance(told, str) else told
+    return moment.astimezone(UTC)
+
+
+_NOW = {
+    "sqlite": "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')",
+    "postgresql": "clock_timestamp()",
+}
+
+
+@cache
+def _ask_time(dialect: str) -> Select[tuple[Any]]:
+    return select(now_column(dialect))
+
+
+def _given_time(session: Session) -> datetime | None:
+    given = session.get_bind().get_execution_options().get("now")
+    if given is None:
+        return None
+    told: datetime = given()
+    return told

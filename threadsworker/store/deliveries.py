@@ -39,6 +39,8 @@ class Claimed:
     kind: TargetKind
     #: Ciphertext, see `threadsworker.crypto`.
     secret: str | None
+    #: By the database's clock; the try begins at once.
+    claimed_at: datetime
 
 
 def next_due(session: Session, *, now: datetime, most: int, each: int) -> list[str]:
@@ -103,6 +105,7 @@ def claim(
             target=subscription.target,
             kind=TargetKind(subscription.kind),
             secret=subscription.secret,
+            claimed_at=now,
         )
         for row, subscription in found
     ]

@@ -24,8 +24,30 @@ def record(
 ) -> None:
     """Append an event. `data` is JSON: ids, codes and numbers."""
     session.add(
-        EventRow(job_id=job_id, at=now, run=run, epoch=epoch, what=what, segment=segment, data=data)
+        EventRow(**written(job_id, what, now=now, run=run, epoch=epoch, segment=segment, **data))
     )
+
+
+def written(
+    job_id: str,
+    what: str,
+    *,
+    now: datetime,
+    run: int,
+    epoch: int = 0,
+    segment: int | None = None,
+    **data: Any,
+) -> dict[str, Any]:
+    """The columns of an event, for whoever writes many rows at once."""
+    return {
+        "job_id": job_id,
+        "at": now,
+        "run": run,
+        "epoch": epoch,
+        "what": what,
+        "segment": segment,
+        "data": data,
+    }
 
 
 def last(session: Session, job_id: str, among: Sequence[str]) -> EventRow | None:

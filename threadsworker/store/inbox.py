@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, delete, select, update
 
 from threadsworker.notice import FROM_META, NoticeEvent
@@ -40,24 +39,24 @@ def keep(
     now: datetime,
 ) -> str | None:
     """nothing → kept. Its id; None if the same was told before."""
-    row = NotificationRow(
-        id=secrets.token_hex(10),
-        digest=digest,
-        field=field,
-        user_ids=list(user_ids),
-        value=value,
-        account_id=_account(session, user_ids, media_ids),
-        received_at=now,
+    kept = {
+        "id": secrets.token_hex(10),
+        "digest": digest,
+        "field": field,
+        "user_ids": list(user_ids),
+        "value": value,
+        "account_id": _account(session, user_ids, media_ids),
+        "received_at": now,
+    }
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    # Meta may tell the same twice at once. Who comes second waits for the first, and is told.
+    new = (
+        insert(NotificationRow)
+        .values(kept)
+        .on_conflict_do_nothing(index_elements=["digest"])
+        .returning(col(NotificationRow.id))
     )
-    known = select(NotificationRow.id).where(NotificationRow.digest == digest)
-    if session.exec(known).first() is not None:
-        return None
-    # Meta may tell the same twice at once.
-    with suppress(IntegrityError), session.begin_nested():
-        session.add(row)
-        session.flush()
-        return row.id
-    return None
+    return session.execute(new).scalar_one_or_none()
 
 
 def _account(session: Session, user_ids: Sequence[str], media_ids: Sequence[str]) -> str | None:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel
+from sqlalchemy import Insert, insert
 from sqlmodel import Session
 
 from threadsworker import report
@@ -27,12 +28,18 @@ from threadsworker.post import (
     TextAttachment,
 )
 from threadsworker.store import containers, events, jobs, removal, segments, staged
-from threadsworker.store.tables import AccountRow, JobRow, MediaRow, SegmentRow
+from threadsworker.store.tables import AccountRow, EventRow, JobRow, MediaRow, SegmentRow
 from threadsworker.text import likeness
 from threadsworker.when import When
 
 #: What the rows know of a `MediaItem`.
 _MEDIA = {field.name for field in fields(MediaItem)}
+_JOBS, _SEGMENTS, _MEDIA_ROWS, _EVENTS = (
+    # Nobody asks for the numbers that the database gives to events.
+    insert(row).inline()
+    for row in (JobRow, SegmentRow, MediaRow, EventRow)
+)
+_JOB_COLUMNS = tuple(JobRow.model_fields)
 
 
 @dataclass(frozen=True)
@@ -103,15 +110,34 @@ def submit(
 
 
 def submit_all(session: Session, many: Sequence[Submission], *, now: datetime) -> list[JobRow]:
-    """nothing → queued | scheduled: the same for many, in a few statements, in their order."""
+    """
+    nothing → queued | scheduled: the same for many, in a few statements, in their order.
+
+    What it gives is what was written, and no part of the session: a later change of one of
+    these objects is not stored.
+    """
+    session.flush()
     rows = [_job(one, now=now) for one in many]
-    session.add_all(rows)
-    session.flush()
-    _add_all_segments(session, [(row.id, one.planned) for row, one in zip(rows, many, strict=True)])
-    for row, one in zip(rows, many, strict=True):
-        events.record(session, row.id, "enqueued", now=now, run=row.run, segments=len(one.planned))
-    session.flush()
+    begun = [(row, _segments(row.id, one.planned)) for row, one in zip(rows, many, strict=True)]
+    # Not by the session: for one post, its work on each object takes longer than the database.
+    _insert(session, _JOBS, [_columns(row) for row in rows])
+    _insert_segments(session, [planned for _, planned in begun])
+    _insert(session, _EVENTS, [_enqueued(row, len(planned), now=now) for row, planned in begun])
     return rows
+
+
+def _insert(session: Session, into: Insert, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        session.connection().execute(into, rows)
+
+
+def _columns(row: JobRow) -> dict[str, Any]:
+    given = vars(row)
+    return {name: given.get(name) for name in _JOB_COLUMNS}
+
+
+def _enqueued(row: JobRow, segments: int, *, now: datetime) -> dict[str, Any]:
+    return events.written(row.id, "enqueued", now=now, run=row.run, segments=segments)
 
 
 def _job(one: Submission, *, now: datetime) -> JobRow:
@@ -141,45 +167,50 @@ def _job(one: Submission, *, now: datetime) -> JobRow:
 
 def add_segments(session: Session, job_id: str, planned: Sequence[Segment]) -> None:
     """The rows of the job's segments and of their media."""
-    _add_all_segments(session, [(job_id, planned)])
-
-
-def _add_all_segments(session: Session, planned: Sequence[tuple[str, Sequence[Segment]]]) -> None:
-    """The same for many jobs, by their ids."""
-    added = [
-        (_segment_row(job_id, segment), segment) for job_id, all_of in planned for segment in all_of
-    ]
-    session.add_all(row for row, _ in added)
-    # Media refer to their segments, so those are first.
     session.flush()
-    session.add_all(row for owner, segment in added for row in _media_rows(owner.id, segment))
+    _insert_segments(session, [_segments(job_id, planned)])
 
 
-def _segment_row(job_id: str, segment: Segment) -> SegmentRow:
-    return SegmentRow(
-        id=secrets.token_hex(10),
-        job_id=job_id,
-        index=segment.index,
-        text=segment.text,
-        likeness=likeness(segment.text),
-        options=options_of(segment),
-        state=SegmentState.WAITING,
-    )
+#: The rows of a segment, and of its media.
+_Added = tuple[dict[str, Any], list[dict[str, Any]]]
 
 
-def _media_rows(segment_id: str, segment: Segment) -> list[MediaRow]:
+def _insert_segments(session: Session, of_jobs: Sequence[Sequence[_Added]]) -> None:
+    added = [one for of_job in of_jobs for one in of_job]
+    _insert(session, _SEGMENTS, [segment for segment, _ in added])
+    _insert(session, _MEDIA_ROWS, [item for _, media in added for item in media])
+
+
+def _segments(job_id: str, planned: Sequence[Segment]) -> list[_Added]:
+    rows = [_segment_row(job_id, segment) for segment in planned]
+    return [(row, _media_rows(row["id"], one)) for row, one in zip(rows, planned, strict=True)]
+
+
+def _segment_row(job_id: str, segment: Segment) -> dict[str, Any]:
+    return {
+        "id": secrets.token_hex(10),
+        "job_id": job_id,
+        "index": segment.index,
+        "text": segment.text,
+        "likeness": likeness(segment.text),
+        "options": options_of(segment),
+        "state": SegmentState.WAITING,
+    }
+
+
+def _media_rows(segment_id: str, segment: Segment) -> list[dict[str, Any]]:
     return [
-        MediaRow(
-            id=secrets.token_hex(10),
-            segment_id=segment_id,
-            position=position,
-            kind=item.kind,
-            alt_text=item.alt_text,
-            sha256=item.sha256,
-            content_type=item.content_type,
-            size=item.size,
-            url=item.url,
-        )
+        {
+            "id": secrets.token_hex(10),
+            "segment_id": segment_id,
+            "position": position,
+            "kind": item.kind,
+            "alt_text": item.alt_text,
+            "sha256": item.sha256,
+            "content_type": item.content_type,
+            "size": item.size,
+            "url": item.url,
+        }
         for position, item in enumerate(segment.media, 1)
     ]
 
@@ -249,6 +280,42 @@ def _read(
 def summary(job: JobRow, account: str) -> report.JobSummary:
     """The job without its segments."""
     return report.JobSummary(**_summary(job, account))
+
+
+def describe_new(job: JobRow, account: str, planned: Sequence[Segment]) -> report.Job:
+    """The same as `describe`, of a job that was submitted a moment ago: it asks nothing."""
+    return report.Job(
+        **_summary(job, account),
+        segments=tuple(
+            report.SegmentReport(
+                index=segment.index,
+                text=segment.text,
+                state=SegmentState.WAITING,
+                container_id=None,
+                media_id=None,
+                permalink=None,
+                reply_to=job.reply_to if segment.index == 0 else None,
+                options=options_of(segment),
+                media=tuple(
+                    report.MediaReport(
+                        kind=item.kind, alt_text=item.alt_text, sha256=item.sha256, url=item.url
+                    )
+                    for item in segment.media
+                ),
+            )
+            for segment in planned
+        ),
+        staged_files=0,
+        events=(
+            report.EventReport(
+                at=job.created_at,
+                what="enqueued",
+                run=job.run,
+                segment=None,
+                data={"segments": len(planned)},
+            ),
+        ),
+    )
 
 
 def describe(session: Session, job: JobRow) -> report.Job:
