@@ -9,6 +9,7 @@ import typer
 from threadsworker.cli import (
     accounts,
     changing,
+    databases,
     importing,
     insights,
     looking,
@@ -23,7 +24,6 @@ from threadsworker.cli import (
     subscriptions,
     tokens,
 )
-from threadsworker.cli.console import errors_as_exit_codes
 
 EPILOG = """
 Examples:
@@ -59,8 +59,7 @@ app.add_typer(accounts.app, name="account")
 app.add_typer(signing_in.app, name="auth")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(subscriptions.app, name="subscription")
-database = typer.Typer(help="The database.", no_args_is_help=True)
-app.add_typer(database, name="db")
+app.add_typer(databases.app, name="db")
 
 app.command()(posting.post)
 app.command()(posting.thread)
@@ -100,13 +99,6 @@ app.command()(running.sandbox)
 app.command()(running.check)
 app.command("access_token", cls=tokens.WithSwitches)(tokens.access_token)
 app.command("refresh_token", cls=tokens.WithSwitches)(tokens.refresh_token)
-
-
-@database.command()
-def upgrade() -> None:
-    """Bring the schema up to this version's. Safe to run twice."""
-    with errors_as_exit_codes():
-        running.upgrade_database()
 
 
 def _version(wanted: bool) -> None:
