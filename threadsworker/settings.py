@@ -8,12 +8,16 @@ Settings that contradict each other are refused with a sentence.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from datetime import timedelta
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from platformdirs import user_data_path
 from pydantic import (
     AliasChoices,
@@ -226,3 +230,33 @@ def load_settings(**given: Any) -> Settings:
             )
             sentences.append(": ".join(filter(None, [name, found["msg"]])))
         raise InvalidSettings("; ".join(sentences)) from None
+
+
+def unknown_variables() -> list[tuple[str, str | None]]:
+    """
+    Variables that look like settings and are none, each with the setting that may be meant.
+
+    They are ignored, and so is whatever somebody wanted with a name that is misspelt.
+    """
+    known = {name.upper() for name in _variables()}
+    prefix = "THREADSWORKER_"
+    given = {*os.environ, *dotenv_values(".env")}  # noqa: TID251 - this is the reader
+    unknown = sorted(
+        name
+        for name in map(str.upper, given)
+        if name.startswith(prefix) and name not in known and not name.startswith(f"{prefix}TEST_")
+    )
+    ours = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
+    alike = [get_close_matches(name.removeprefix(prefix), ours, 1, 0.75) for name in unknown]
+    return [
+        (name, prefix + like[0] if like else None)
+        for name, like in zip(unknown, alike, strict=True)
+    ]
+
+
+def _variables() -> Iterator[str]:
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.validation_alias, AliasChoices):
+            yield from map(str, field.validation_alias.choices)
+        else:
+            yield f"THREADSWORKER_{name}"

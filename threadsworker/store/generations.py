@@ -17,14 +17,15 @@ from sqlmodel import Session, col, select, update
 
 from threadsworker.errors import InvalidSettings
 from threadsworker.job import LIVE, TERMINAL, JobState
-from threadsworker.store import events, schedules
+from threadsworker.store import events
 from threadsworker.store.moment import Moment
-from threadsworker.store.schedules import PassedOver
+from threadsworker.store.schedules import recurrence_of
 from threadsworker.store.tables import (
     AccountRow,
     ContainerRow,
     GenerationRow,
     JobRow,
+    ScheduleRow,
     SegmentRow,
     WorkerRow,
 )
@@ -47,13 +48,23 @@ class Suspect:
 
 
 @dataclass(frozen=True)
+class PassedOver:
+    """Occurrences of a schedule that are not made, since it is not known whether they were."""
+
+    schedule: str
+    first: datetime
+    #: None: there is no further one.
+    next_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Generation:
     """A generation that has just begun, and what has to be found out."""
 
     number: int
     began_at: datetime
     suspects: tuple[Suspect, ...]
-    #: Occurrences of schedules that may have gone out, and are not made again.
+    #: What may have gone out of schedules.
     passed_over: tuple[PassedOver, ...]
 
 
@@ -86,7 +97,7 @@ def begin(session: Session, *, backup_from: datetime, now: datetime) -> Generati
     suspects = _suspects(session)
     for job_id, run in _runs(session, {one.job_id for one in suspects}).items():
         events.record(session, job_id, RESTORED, now=now, run=run, generation=number)
-    passed = schedules.pass_over(session, until=now)
+    passed = _pass_over(session, until=now)
     return Generation(number, now, tuple(suspects), tuple(passed))
 
 
@@ -162,6 +173,18 @@ def _suspects(session: Session) -> list[Suspect]:
         Suspect(job_id, account, row.index, row.state, container)
         for job_id, account, row, container in session.exec(found).all()
     ]
+
+
+def _pass_over(session: Session, *, until: datetime) -> list[PassedOver]:
+    """next at or before `until` → next after it, whatever the schedule's policy is."""
+    found = select(ScheduleRow).where(col(ScheduleRow.next_at) <= until).with_for_update()
+    passed = []
+    for row in session.exec(found.order_by(ScheduleRow.name)).all():
+        assert row.next_at is not None
+        first, row.next_at = row.next_at, recurrence_of(row).next_after(until)
+        session.add(row)
+        passed.append(PassedOver(row.name, first, row.next_at))
+    return passed
 
 
 def _runs(session: Session, job_ids: set[str]) -> dict[str, int]:

@@ -347,27 +347,6 @@ def variants_of(row: ScheduleRow) -> list[Variant]:
     ]
 
 
-@dataclass(frozen=True)
-class PassedOver:
-    """Occurrences of a schedule that were not made, since it is not known whether they were."""
-
-    schedule: str
-    first: datetime
-    next_at: datetime | None
-
-
-def pass_over(session: Session, *, until: datetime) -> list[PassedOver]:
-    """next at or before `until` → next after it: for a database that may have forgotten jobs."""
-    found = select(ScheduleRow).where(col(ScheduleRow.next_at) <= until).with_for_update()
-    passed = []
-    for row in session.exec(found.order_by(ScheduleRow.name)).all():
-        assert row.next_at is not None
-        first, row.next_at = row.next_at, recurrence_of(row).next_after(until)
-        session.add(row)
-        passed.append(PassedOver(row.name, first, row.next_at))
-    return passed
-
-
 def spooled(session: Session) -> set[str]:
     """SHA-256 of the local media that schedules still need: the spool has to keep them."""
     posts = [post for found in session.exec(select(ScheduleRow.posts)).all() for post in found]
