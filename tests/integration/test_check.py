@@ -67,7 +67,7 @@ class Installation:
         assert GITHUB_TOKEN not in done.output
         return done
 
-    def look(self, *only: str, expect: int = 0, **more: str) -> list[Found]:
+    def look(self, *only: str, expect: int = 0, **more: Any) -> list[Found]:
         """What the checks of these names have found."""
         named = [part for name in only for part in ("--only", name)]
         found: list[Found] = json.loads(self.run(*named, "--json", expect=expect, **more).stdout)
@@ -257,7 +257,7 @@ def test_a_spool_that_cannot_be_written(installed: Installation, tmp_path: Path)
 
 
 def test_a_variable_that_is_misspelt(installed: Installation) -> None:
-    more = {"THREADSWORKER_DISPATCH_EVRY": "9", "THREADSWORKER_NONSENSE": "9"}
+    more: dict[str, Any] = {"THREADSWORKER_DISPATCH_EVRY": "9", "THREADSWORKER_NONSENSE": "9"}
     misspelt, unknown = installed.look("settings", **more)
     assert misspelt["advice"] == "Did you mean THREADSWORKER_DISPATCH_EVERY?"
     assert unknown["level"] == "WARN"
@@ -291,7 +291,7 @@ def test_settings_that_contradict_each_other(installed: Installation) -> None:
     ids=["none", "no secret", "no verify token", "http", "all"],
 )
 def test_webhooks(installed: Installation, given: dict[str, str], level: str, says: str) -> None:
-    more = {f"THREADSWORKER_{name}": value for name, value in given.items()}
+    more: dict[str, Any] = {f"THREADSWORKER_{name}": value for name, value in given.items()}
     found = installed.one("webhooks", level, **more)
     assert says in f"{found['detail']} {found['advice']}"
 

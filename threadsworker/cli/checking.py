@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from time import monotonic
 
-from threadsworker.cli.checks import away, here, rows
+from threadsworker.cli.checks import here, rows
 from threadsworker.cli.checks.result import Place, Result, at_once, failed
 from threadsworker.errors import InvalidSettings
 from threadsworker.settings import load_settings
@@ -33,6 +34,17 @@ class Check:
     on_request: bool = False
 
 
+def _away(name: str) -> Callable[[Place], list[Result]]:
+    """A check of `checks.away`, which takes a while to import, and not every call needs it."""
+
+    def look(place: Place) -> list[Result]:
+        module = import_module("threadsworker.cli.checks.away")
+        found: list[Result] = getattr(module, name)(place)
+        return found
+
+    return look
+
+
 CHECKS = (
     Check("settings", "variables that no setting reads", here.settings),
     Check("home", "the home: writable, and its owner's alone", here.home),
@@ -44,10 +56,10 @@ CHECKS = (
     Check("dispatch", "beat and a worker: due jobs are looked for", rows.dispatch, True),
     Check("workers", "worker processes that show signs of life", rows.workers_alive, True),
     Check("jobs", "jobs that need a person, or failed lately", rows.jobs_in_trouble, True),
-    Check("account", "each account's token: valid, scopes, end", away.account, True),
-    Check("quota", "each account's publishing quotas", away.quota, True),
-    Check("staging", "each account's repository at GitHub", away.staging, True),
-    Check("clock", "this machine's clock, the database's, Meta's", away.clock, True),
+    Check("account", "each account's token: valid, scopes, end", _away("account"), True),
+    Check("quota", "each account's publishing quotas", _away("quota"), True),
+    Check("staging", "each account's repository at GitHub", _away("staging"), True),
+    Check("clock", "this machine's clock, the database's, Meta's", _away("clock"), True),
     Check(
         "this-worker",
         "a worker on this machine, for its health check",

@@ -1,21 +1,26 @@
-"""What is on this machine, or next to it: settings, home, key, database, broker, spool."""
+"""
+What is on this machine, or next to it: settings, home, key, database, broker, spool.
+
+What takes long to import is imported by those that need it: a health check runs often.
+"""
 
 from __future__ import annotations
 
 import shutil
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from threadsworker.broker import broker_url, is_running
 from threadsworker.cli.checks.result import Place, Result, Trouble, failed, fine, warning
-from threadsworker.client import Client
 from threadsworker.crypto import load_cipher
 from threadsworker.log import redacted
-from threadsworker.queue import BrokerFacts, Doorbell
 from threadsworker.settings import unknown_variables
+
+if TYPE_CHECKING:
+    from threadsworker.queue import BrokerFacts
 
 #: Bytes below which there is little room for media: a video may have a gigabyte.
 LITTLE_ROOM = 2 * 1024**3
@@ -122,6 +127,9 @@ def database(place: Place) -> list[Result]:
 
 
 def broker(place: Place) -> list[Result]:
+    from threadsworker.broker import broker_url, is_running
+    from threadsworker.queue import Doorbell
+
     given = place.settings.broker_url
     if given is None:
         if not is_running(place.settings.home):
@@ -182,6 +190,8 @@ def _number(version: str) -> tuple[int, ...]:
 
 
 def spool(place: Place) -> list[Result]:
+    from threadsworker.client import Client
+
     url = place.settings.spool
     parts = urlsplit(url)
     # Another store's URL may hold a key.

@@ -9,7 +9,6 @@ from enum import StrEnum
 from functools import cached_property
 from time import monotonic
 
-from threadsworker.client import Client
 from threadsworker.errors import ThreadsWorkerError
 from threadsworker.log import redacted
 from threadsworker.report import Account
@@ -115,6 +114,8 @@ class Place:
         if not self.has_database:
             return []
         self.check_database()
+        from threadsworker.client import Client
+
         with Client(self.settings) as client:
             return client.accounts()
 
