@@ -30,6 +30,7 @@ DISPATCH_DUE = "threadsworker.dispatch_due"
 RESCUE_STALLED = "threadsworker.rescue_stalled"
 SWEEP_STAGED = "threadsworker.sweep_staged"
 REFRESH_TOKENS = "threadsworker.refresh_tokens"
+PRUNE = "threadsworker.prune"
 DELIVER = "threadsworker.deliver"
 EVENT = "threadsworker.event"
 
@@ -64,6 +65,7 @@ def make_app(broker_url: str) -> Celery:
             RESCUE_STALLED: {"queue": UPKEEP_QUEUE},
             SWEEP_STAGED: {"queue": UPKEEP_QUEUE},
             REFRESH_TOKENS: {"queue": UPKEEP_QUEUE},
+            PRUNE: {"queue": UPKEEP_QUEUE},
             DELIVER: {"queue": UPKEEP_QUEUE},
             EVENT: {"queue": UPKEEP_QUEUE},
         },

@@ -37,6 +37,8 @@ from threadsworker.errors import InvalidSettings
 VISIBILITY_TIMEOUT = timedelta(hours=1)
 #: A container dies 24 hours after it was made; this leaves time to publish it.
 LONGEST_PREPARE_AHEAD = timedelta(hours=20)
+#: Quotas count for a day, and containers live as long: nothing younger is forgotten.
+SHORTEST_KEEP = timedelta(days=2)
 
 
 def _seconds(value: Any) -> Any:
@@ -118,6 +120,14 @@ class Settings(BaseSettings):
     #: A post this late is `missed`; 0: never.
     missed_after: Duration = timedelta(hours=48)
 
+    #: How long jobs are kept that were published, cancelled or missed; 0: for ever. With a job go
+    #: its events, and its idempotency key: the same key makes another job then. At least 2 days.
+    keep_jobs: Duration = timedelta(days=90)
+    #: The same for jobs that failed: they can be retried as long as they are kept.
+    keep_failed_jobs: Duration = timedelta(days=180)
+    #: How long the events of jobs are kept that have ended, if not as long as these; 0: as long.
+    keep_events: Duration = timedelta(0)
+
     #: The account `main` without a command.
     user_id: str | None = None
     access_token: SecretStr | None = None
@@ -162,6 +172,12 @@ class Settings(BaseSettings):
         for name in ("quiet_period", "missed_after", "video_reply_settle"):
             if getattr(self, name) < timedelta(0):
                 raise ValueError(f"{name.upper()} must not be negative")
+        for name in ("keep_jobs", "keep_failed_jobs", "keep_events"):
+            if (kept := getattr(self, name)) and kept < SHORTEST_KEEP:
+                raise ValueError(
+                    f"{name.upper()} ({kept}) must be 0, for ever, or at least {SHORTEST_KEEP}: "
+                    "quotas and containers of the last day are still counted and asked about"
+                )
         if self.missed_after and self.missed_after < self.dispatch_every:
             raise ValueError(
                 f"MISSED_AFTER ({self.missed_after}) must not be shorter than DISPATCH_EVERY "

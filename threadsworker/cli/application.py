@@ -12,6 +12,7 @@ from threadsworker.cli import (
     databases,
     importing,
     insights,
+    keeping,
     looking,
     managing,
     posting,
@@ -72,6 +73,8 @@ app.command()(changing.reschedule)
 app.command()(changing.edit)
 app.command()(looking.cancel)
 app.command()(looking.resolve)
+app.command()(keeping.export)
+app.command()(keeping.prune)
 app.command()(quota.quota)
 app.command()(reading.posts)
 app.command("post-info")(reading.post_info)

@@ -51,12 +51,14 @@ def restored(
         settings = load_settings()
         settings.ensure_home()
         engine = make_engine(settings.sqlalchemy_url)
-        schema.ensure(engine, embedded=settings.embedded_database)
-        with transaction(engine) as session:
-            now = clock(session)
-            moment = _moment(backup_from, now=now)
-            begun = generations.begin(session, backup_from=moment, now=now)
-        engine.dispose()
+        try:
+            schema.ensure(engine, embedded=settings.embedded_database)
+            with transaction(engine) as session:
+                now = clock(session)
+                moment = _moment(backup_from, now=now)
+                begun = generations.begin(session, backup_from=moment, now=now)
+        finally:
+            engine.dispose()
         say_json(_as_json(begun)) if as_json else _show(begun)
 
 
