@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     #: trust that a container yields one post however often it is published.
     republish_same_container: Literal["after_quiet_period", "never"] = "after_quiet_period"
     #: Whether a container is given up when every publish of it was answered with "not found".
-    #: Off: wait until it expires. Switch it off after a database was restored from a backup.
+    #: Off: wait until it expires.
     sole_attempt_rule: bool = True
     #: How long before its time a scheduled post is prepared.
     prepare_ahead: Duration = timedelta(minutes=10)

@@ -47,7 +47,9 @@ def job_id(engine: Engine, settings: Settings) -> Iterator[str]:
             github_token=GITHUB_TOKEN,
         )
         client.subscribe(HOOK)
-        post = Post(text=TEXT, media=[Media(SIGNED, kind=MediaKind.IMAGE, alt_text=ALT)], topic=TOPIC)
+        post = Post(
+            text=TEXT, media=[Media(SIGNED, kind=MediaKind.IMAGE, alt_text=ALT)], topic=TOPIC
+        )
         job = client.enqueue(post, key="the-key")
         with transaction(engine) as session:
             now = clock(session)
