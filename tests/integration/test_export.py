@@ -103,6 +103,7 @@ def test_everything_is_in_it(settings: Settings, job_id: str) -> None:
         "deliveries",
     ]
     assert (told["format"], told["generation"], told["account"]["name"]) == (1, 1, "main")
+    assert list(told["job"])[:4] == ["id", "key", "content_hash", "state"]
     assert (told["job"]["state"], told["job"]["key"]) == ("cancelled", "the-key")
     (segment,) = told["segments"]
     assert segment["text"] == TEXT

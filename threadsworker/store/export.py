@@ -58,20 +58,25 @@ def export(session: Session, job_id: str, *, content: bool, now: datetime) -> di
         "exported_at": now,
         "generation": generations.current(session),
         "account": accounts.describe(account).model_dump(),
-        "job": job.model_dump(exclude=left_out),
+        "job": _columns(job, *left_out),
         "segments": [_segment(session, row, media[row.id], content=content) for row in parts],
         "staged": [_staged(row) for row in staged.of_job(session, job_id)],
-        "events": [row.model_dump(exclude={"job_id"}) for row in events.of_job(session, job_id)],
+        "events": [_columns(row, "job_id") for row in events.of_job(session, job_id)],
         "deliveries": [_delivery(session, row) for row in _deliveries(session, job_id)],
     }
     plain: dict[str, Any] = _plain(found)
     return plain
 
 
+def _columns(row: SQLModel, *left_out: str) -> dict[str, Any]:
+    """The row by its columns' names, in the order of its table."""
+    return {name: getattr(row, name) for name in type(row).model_fields if name not in left_out}
+
+
 def _segment(
     session: Session, row: SegmentRow, media: Sequence[MediaRow], *, content: bool
 ) -> dict[str, Any]:
-    told = row.model_dump(exclude={"job_id", "likeness"})
+    told = _columns(row, "job_id", "likeness")
     if not content:
         told["text"] = {"characters": len(row.text)}
         told["options"] = sorted(row.options)
@@ -80,7 +85,7 @@ def _segment(
         "media": [_medium(item, content=content) for item in media],
         "containers": [
             {
-                **container.model_dump(exclude={"segment_id"}),
+                **_columns(container, "segment_id"),
                 "attempts": [_attempt(session, one) for one in _attempts(session, container)],
             }
             for container in _containers(session, row)
@@ -89,7 +94,7 @@ def _segment(
 
 
 def _medium(item: MediaRow, *, content: bool) -> dict[str, Any]:
-    told = item.model_dump(exclude={"segment_id"})
+    told = _columns(item, "segment_id")
     told["url"] = _address(item.url)
     if not content and item.alt_text is not None:
         told["alt_text"] = {"characters": len(item.alt_text)}
@@ -99,20 +104,20 @@ def _medium(item: MediaRow, *, content: bool) -> dict[str, Any]:
 def _attempt(session: Session, row: AttemptRow) -> dict[str, Any]:
     uses = select(QuotaUseRow).where(QuotaUseRow.attempt_id == row.id)
     return {
-        **row.model_dump(exclude={"segment_id", "container_id"}),
+        **_columns(row, "segment_id", "container_id"),
         "quota_uses": [{"kind": use.kind, "at": use.at} for use in session.exec(uses).all()],
     }
 
 
 def _staged(row: StagedRow) -> dict[str, Any]:
-    return {**row.model_dump(exclude={"job_id"}), "url": _address(row.url)}
+    return {**_columns(row, "job_id"), "url": _address(row.url)}
 
 
 def _delivery(session: Session, row: DeliveryRow) -> dict[str, Any]:
     subscription = session.get(SubscriptionRow, row.subscription_id)
     target = subscription.target if subscription is not None else None
     return {
-        **row.model_dump(exclude={"account_id", "claim", "body"}),
+        **_columns(row, "account_id", "claim", "body"),
         # A hook's address is often all that it takes to call it.
         "target": _address(target) if target and "://" in target else target,
         "body": json.loads(row.body),
@@ -156,6 +161,4 @@ def _plain(value: Any) -> Any:
             return {str(key): _plain(one) for key, one in value.items()}
         case list() | tuple():
             return [_plain(one) for one in value]
-        case SQLModel():
-            return _plain(value.model_dump())
     return value
