@@ -325,7 +325,7 @@ def test_the_command(desk: Desk, client: Client, settings: Settings, database_ur
 
     assert "0 jobs and 0 contents of the spool would be removed" in run("--dry-run").stdout
     told = json.loads(run("--older-than", "30d", "--dry-run", "--json").stdout)
-    assert (told["dry_run"], told["jobs"]) == (True, 2)
+    assert told == {"dry_run": True, "jobs": 2, "spool_files": 0}
     assert "below 2 days" in run("--older-than", "1d", expect=1).stderr
     assert "no duration" in run("--older-than", "soon", expect=1).stderr
     assert "2 jobs" in run("--older-than", "30d").stdout

@@ -44,7 +44,11 @@ def prune(
                 keep = pruning.Keep(jobs=age, failed_jobs=age, events=keep.events)
             found = pruning.preview(desk, keep) if dry_run else pruning.prune(desk, keep)
         if as_json:
-            say_json({"dry_run": dry_run, **asdict(found)})
+            told = asdict(found)
+            if dry_run:
+                # What was not looked at is no zero.
+                told = {name: told[name] for name in ("jobs", "spool_files")}
+            say_json({"dry_run": dry_run, **told})
         else:
             would = "would be removed" if dry_run else "removed"
             say(f"{found.jobs} jobs and {found.spool_files} contents of the spool {would}")

@@ -57,7 +57,7 @@ def home(place: Place) -> list[Result]:
     probe = path / ".writable"
     try:
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise Trouble(
             f"{path} cannot be written: {error.strerror}",
