@@ -106,24 +106,24 @@ def database(place: Place) -> list[Result]:
     name = place.desk.engine.dialect.name
     if present == wanted:
         return [fine("database", f"{name}, schema version {present}")]
-    if place.settings.embedded_database and (present is None or present < str(wanted)):
+    told = f"{name}, schema version {present}; this program needs {wanted}"
+    if not place.is_behind:
         return [
             warning(
                 "database",
-                f"{name}, schema version {present}; this program needs {wanted}",
+                told,
+                "A later version of threadsworker has upgraded it: install that one here too.",
+            )
+        ]
+    if place.settings.embedded_database:
+        return [
+            warning(
+                "database",
+                told,
                 "The next worker that starts here upgrades it, or `threadsworker db upgrade`.",
             )
         ]
-    behind = present is None or present < str(wanted)
-    return [
-        failed(
-            "database",
-            f"{name}, schema version {present}; this program needs {wanted}",
-            "Run `threadsworker db upgrade`."
-            if behind
-            else "Install the version of threadsworker that has upgraded it, or a later one.",
-        )
-    ]
+    return [failed("database", told, "Run `threadsworker db upgrade`.")]
 
 
 def broker(place: Place) -> list[Result]:

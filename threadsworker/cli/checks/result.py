@@ -97,12 +97,18 @@ class Place:
         """The schema's version, and the one that is needed. Nothing is changed."""
         return schema.versions(self.desk.engine)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the schema lacks something. One that is newer has that, and more."""
+        present, wanted = self.versions
+        return present is None or present < str(wanted)
+
     def check_database(self) -> None:
         """Raise what keeps the rows from being read."""
         if not self.has_database:
             raise Trouble("there is no database yet", "Start `threadsworker up`, or a worker.")
         present, wanted = self.versions
-        if present != wanted:
+        if self.is_behind:
             raise Trouble(
                 f"the database is at schema version {present}, this program needs {wanted}",
                 "Run `threadsworker db upgrade`.",
