@@ -72,6 +72,7 @@ app.conf.update(
             (queue.RESCUE_STALLED, settings.dispatch_every.total_seconds()),
             (queue.SWEEP_STAGED, 12 * settings.dispatch_every.total_seconds()),
             (queue.REFRESH_TOKENS, 12 * settings.dispatch_every.total_seconds()),
+            (queue.PRUNE, 12 * settings.dispatch_every.total_seconds()),
             (queue.DELIVER, settings.dispatch_every.total_seconds()),
         )
     },

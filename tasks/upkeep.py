@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from tasks.app import app, desk
 from threadsworker import queue
+from threadsworker.steps import prune as pruning
 from threadsworker.steps import recurring, refresh, sweep, upkeep
 from threadsworker.store.runs import Start
 
@@ -33,6 +34,12 @@ def sweep_staged() -> None:
 def refresh_tokens() -> None:
     """Keep the accounts' tokens alive, and warn of those that will soon be over."""
     refresh.refresh_tokens(desk)
+
+
+@app.task(name=queue.PRUNE)
+def prune() -> None:
+    """Forget, now and then, what is long over."""
+    pruning.prune_now_and_then(desk)
 
 
 def ring(starts: Iterable[Start]) -> None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from celery import Celery, chain
 from celery.canvas import Signature
 from kombu.exceptions import ChannelError, OperationalError
+from redis.exceptions import RedisError
 
 from threadsworker.settings import VISIBILITY_TIMEOUT
 
@@ -28,6 +30,7 @@ DISPATCH_DUE = "threadsworker.dispatch_due"
 RESCUE_STALLED = "threadsworker.rescue_stalled"
 SWEEP_STAGED = "threadsworker.sweep_staged"
 REFRESH_TOKENS = "threadsworker.refresh_tokens"
+PRUNE = "threadsworker.prune"
 DELIVER = "threadsworker.deliver"
 EVENT = "threadsworker.event"
 
@@ -62,6 +65,7 @@ def make_app(broker_url: str) -> Celery:
             RESCUE_STALLED: {"queue": UPKEEP_QUEUE},
             SWEEP_STAGED: {"queue": UPKEEP_QUEUE},
             REFRESH_TOKENS: {"queue": UPKEEP_QUEUE},
+            PRUNE: {"queue": UPKEEP_QUEUE},
             DELIVER: {"queue": UPKEEP_QUEUE},
             EVENT: {"queue": UPKEEP_QUEUE},
         },
@@ -166,6 +170,33 @@ def _message(app: Celery, name: str, *args: Any) -> Signature:
     return app.signature(name, args=args, immutable=True)
 
 
+@dataclass(frozen=True)
+class BrokerFacts:
+    """What Redis tells of itself; None: it does not tell."""
+
+    version: str | None
+    #: What it does when memory is short.
+    policy: str | None
+    #: Whether messages outlive a restart of it.
+    persistent: bool | None
+
+
+def _facts(told: dict[str, Any], saves: bool | None) -> BrokerFacts:
+    # Valkey calls the version that it is compatible with by Redis' name, and its own by its own.
+    version = told.get("valkey_version") or told.get("redis_version")
+    policy = told.get("maxmemory_policy")
+    persistent = True if told.get("aof_enabled") else saves
+    return BrokerFacts(str(version) if version else None, policy, persistent)
+
+
+def _saves(client: Any) -> bool | None:
+    """Whether it writes snapshots; None if it does not tell: hosted ones often do not."""
+    try:
+        return bool(client.config_get("save").get("save"))
+    except RedisError:
+        return None
+
+
 class Doorbell:
     """Rings for jobs, from any thread. Makes its Celery app on first use."""
 
@@ -210,6 +241,23 @@ class Doorbell:
             if self._app is None:
                 self._app = make_app(self._broker_url())
             return self._app
+
+    def facts(self) -> BrokerFacts:
+        """
+        What it tells of itself; OSError if it is out of reach.
+
+        A user that may not ask is told nothing, which is no trouble.
+        """
+        try:
+            with self._celery().connection_for_write() as connection:
+                client = connection.default_channel.client
+                try:
+                    told = client.info()
+                except RedisError:
+                    return BrokerFacts(None, None, None)
+                return _facts(told, _saves(client))
+        except OperationalError as error:
+            raise OSError(type(error).__name__) from None
 
     def answers(self) -> bool:
         """Whether the broker can be reached."""

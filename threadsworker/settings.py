@@ -9,13 +9,16 @@ Settings that contradict each other are refused with a sentence.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import timedelta
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from socket import gethostname
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from platformdirs import user_data_path
 from pydantic import (
     AliasChoices,
@@ -38,6 +41,8 @@ VISIBILITY_TIMEOUT = timedelta(hours=1)
 LONGEST_PREPARE_AHEAD = timedelta(hours=20)
 #: Characters of a token that nobody guesses.
 SHORTEST_METRICS_TOKEN = 16
+#: Quotas count for a day, and containers live as long: nothing younger is forgotten.
+SHORTEST_KEEP = timedelta(days=2)
 
 
 def _seconds(value: Any) -> Any:
@@ -116,7 +121,7 @@ class Settings(BaseSettings):
     #: trust that a container yields one post however often it is published.
     republish_same_container: Literal["after_quiet_period", "never"] = "after_quiet_period"
     #: Whether a container is given up when every publish of it was answered with "not found".
-    #: Off: wait until it expires. Switch it off after a database was restored from a backup.
+    #: Off: wait until it expires.
     sole_attempt_rule: bool = True
     #: How long before its time a scheduled post is prepared.
     prepare_ahead: Duration = timedelta(minutes=10)
@@ -124,6 +129,14 @@ class Settings(BaseSettings):
     account_concurrency: int = Field(default=4, ge=1)
     #: A post this late is `missed`; 0: never.
     missed_after: Duration = timedelta(hours=48)
+
+    #: How long jobs are kept that were published, cancelled or missed; 0: for ever. With a job go
+    #: its events, and its idempotency key: the same key makes another job then. At least 2 days.
+    keep_jobs: Duration = timedelta(days=90)
+    #: The same for jobs that failed: they can be retried as long as they are kept.
+    keep_failed_jobs: Duration = timedelta(days=180)
+    #: How long the events of jobs are kept that have ended, if not as long as these; 0: as long.
+    keep_events: Duration = timedelta(0)
 
     #: The account `main` without a command: its user id at Threads.
     user_id: str | None = None
@@ -204,6 +217,12 @@ class Settings(BaseSettings):
         for name in ("quiet_period", "missed_after", "video_reply_settle"):
             if getattr(self, name) < timedelta(0):
                 raise ValueError(f"{name.upper()} must not be negative")
+        for name in ("keep_jobs", "keep_failed_jobs", "keep_events"):
+            if (kept := getattr(self, name)) and kept < SHORTEST_KEEP:
+                raise ValueError(
+                    f"{name.upper()} ({kept}) must be 0, for ever, or at least {SHORTEST_KEEP}: "
+                    "quotas and containers of the last day are still counted and asked about"
+                )
         if self.missed_after and self.missed_after < self.dispatch_every:
             raise ValueError(
                 f"MISSED_AFTER ({self.missed_after}) must not be shorter than DISPATCH_EVERY "
@@ -306,3 +325,33 @@ def load_settings(**given: Any) -> Settings:
             )
             sentences.append(": ".join(filter(None, [name, found["msg"]])))
         raise InvalidSettings("; ".join(sentences)) from None
+
+
+def unknown_variables() -> list[tuple[str, str | None]]:
+    """
+    Variables that look like settings and are none, each with the setting that may be meant.
+
+    They are ignored, and so is whatever somebody wanted with a name that is misspelt.
+    """
+    known = {name.upper() for name in _variables()}
+    prefix = "THREADSWORKER_"
+    given = {*os.environ, *dotenv_values(".env")}  # noqa: TID251 - this is the reader
+    unknown = sorted(
+        name
+        for name in map(str.upper, given)
+        if name.startswith(prefix) and name not in known and not name.startswith(f"{prefix}TEST_")
+    )
+    ours = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
+    alike = [get_close_matches(name.removeprefix(prefix), ours, 1, 0.75) for name in unknown]
+    return [
+        (name, prefix + like[0] if like else None)
+        for name, like in zip(unknown, alike, strict=True)
+    ]
+
+
+def _variables() -> Iterator[str]:
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.validation_alias, AliasChoices):
+            yield from map(str, field.validation_alias.choices)
+        else:
+            yield f"THREADSWORKER_{name}"

@@ -15,6 +15,7 @@ REVIEW = "tests/reliability/test_reviews.py::test_"
 STORE = "tests/integration/test_store.py::test_"
 HTTP = "tests/integration/test_http.py"
 REFRESH = "tests/reliability/test_refresh.py::test_"
+RESTORED = "tests/reliability/test_restored.py::test_"
 RENEW = "tests/reliability/test_refresh_crashes.py::test_"
 TOKENS = "threadsworker/store/tokens.py"
 PUBLISH = "threadsworker/steps/publish.py"
@@ -196,5 +197,50 @@ MUTANTS = [
         "    free = or_(until.is_(None), until <= now)\n",
         "    free = or_(until.is_(None), until.is_not(None))\n",
         RENEW + "two_workers_at_once_send_one_refresh",
+    ),
+    Mutant(
+        "what a restored backup knows of a container is taken for all there is",
+        CONTAINERS,
+        "        conditions.append(col(ContainerRow.restored_at).is_(None))\n",
+        "        pass\n",
+        RESTORED + "a_container_of_before_is_given_up_only_when_meta_says_that_it_is_dead",
+        also=(
+            PUBLISH,
+            "(container.published_at or container.restored_at)",
+            "container.published_at",
+        ),
+    ),
+    Mutant(
+        "what a restored backup has no container of is taken for unsent",
+        "threadsworker/steps/create_containers.py",
+        "    if outcome := _over_budget(desk, work, 0) or audit(desk, api, work):\n",
+        "    if outcome := _over_budget(desk, work, 0):\n",
+        RESTORED + "a_thread_that_went_out_in_the_lost_time_is_not_posted_again",
+        also=(
+            PUBLISH,
+            "_not_yet(desk, work) or audit(desk, api, work) or _send",
+            "_not_yet(desk, work) or _send",
+        ),
+    ),
+    Mutant(
+        "a container of a restored backup is sent again without a look at the posts",
+        PUBLISH,
+        "_not_yet(desk, work) or audit(desk, api, work) or _send",
+        "_not_yet(desk, work) or _send",
+        RESTORED + "a_refusal_proves_nothing_about_what_the_backup_has_forgotten",
+    ),
+    Mutant(
+        "a worker of before the restore goes on",
+        "threadsworker/store/generations.py",
+        "    _fence(session, now=now)\n",
+        "",
+        RESTORED + "a_worker_of_before_decides_nothing_more",
+    ),
+    Mutant(
+        "occurrences that a backup has forgotten are made again",
+        "threadsworker/store/generations.py",
+        "    passed = _pass_over(session, until=now)\n",
+        "    passed: list[PassedOver] = []\n",
+        RESTORED + "occurrences_of_the_lost_time_are_passed_over_and_told",
     ),
 ]

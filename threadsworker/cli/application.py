@@ -9,8 +9,10 @@ import typer
 from threadsworker.cli import (
     accounts,
     changing,
+    databases,
     importing,
     insights,
+    keeping,
     looking,
     managing,
     posting,
@@ -24,7 +26,6 @@ from threadsworker.cli import (
     tokens,
     watching,
 )
-from threadsworker.cli.console import errors_as_exit_codes
 
 EPILOG = """
 Examples:
@@ -60,8 +61,7 @@ app.add_typer(accounts.app, name="account")
 app.add_typer(signing_in.app, name="auth")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(subscriptions.app, name="subscription")
-database = typer.Typer(help="The database.", no_args_is_help=True)
-app.add_typer(database, name="db")
+app.add_typer(databases.app, name="db")
 
 app.command()(posting.post)
 app.command()(posting.thread)
@@ -74,6 +74,8 @@ app.command()(changing.reschedule)
 app.command()(changing.edit)
 app.command()(looking.cancel)
 app.command()(looking.resolve)
+app.command()(keeping.export)
+app.command()(keeping.prune)
 app.command()(quota.quota)
 app.command()(reading.posts)
 app.command("post-info")(reading.post_info)
@@ -102,13 +104,6 @@ app.command()(running.sandbox)
 app.command()(running.check)
 app.command("access_token", cls=tokens.WithSwitches)(tokens.access_token)
 app.command("refresh_token", cls=tokens.WithSwitches)(tokens.refresh_token)
-
-
-@database.command()
-def upgrade() -> None:
-    """Bring the schema up to this version's. Safe to run twice."""
-    with errors_as_exit_codes():
-        running.upgrade_database()
 
 
 def _version(wanted: bool) -> None:

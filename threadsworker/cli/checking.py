@@ -1,139 +1,112 @@
-"""What `threadsworker check` looks at."""
+"""
+What `threadsworker check` looks at, and in which order.
+
+A check looks and changes nothing: it may run beside anything, as often as one likes, also from a
+container of another version.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
+from time import monotonic
 
-from threadsworker.broker import broker_url, is_running
-from threadsworker.client import Client
-from threadsworker.errors import ThreadsWorkerError
-from threadsworker.http import Http
-from threadsworker.log import redacted
-from threadsworker.queue import Doorbell
-from threadsworker.settings import Settings, load_settings
-from threadsworker.steps.desk import Desk
-from threadsworker.steps.upkeep import DISPATCH, silence_of
-from threadsworker.store import accounts, duties, schema
-from threadsworker.store.database import clock, make_engine
-from threadsworker.store.standing import AccountStatus
+from threadsworker.cli.checks import here, rows
+from threadsworker.cli.checks.result import Place, Result, at_once, failed
+from threadsworker.errors import InvalidSettings
+from threadsworker.settings import load_settings
+
+#: Seconds for what is here, and for the rest: the command ends within both.
+HERE_WITHIN, REST_WITHIN = 6.0, 8.0
 
 
 @dataclass(frozen=True)
-class Result:
+class Check:
     name: str
-    ok: bool
-    detail: str = ""
-    #: What to do about it.
-    advice: str = ""
+    #: What it looks at, for people.
+    about: str
+    look: Callable[[Place], list[Result]]
+    #: Whether it needs the rows: it is not made when `database` has failed.
+    reads_rows: bool = False
+    #: Whether it is made only when it is asked for.
+    on_request: bool = False
 
 
-def run_checks() -> list[Result]:
-    """One result each; a check that breaks is a failed one."""
-    settings = load_settings()
-    checks: dict[str, Callable[[Settings], str]] = {
-        "home": _home,
-        "database": _database,
-        "broker": _broker,
-        "spool": _spool,
-        "dispatch": _dispatch,
-    }
-    results = [_result(name, partial(look, settings)) for name, look in checks.items()]
-    if results[1].ok:
-        results += _accounts(settings)
-    return results
+def _away(name: str) -> Callable[[Place], list[Result]]:
+    """A check of `checks.away`, which takes a while to import, and not every call needs it."""
+
+    def look(place: Place) -> list[Result]:
+        module = import_module("threadsworker.cli.checks.away")
+        found: list[Result] = getattr(module, name)(place)
+        return found
+
+    return look
 
 
-def _result(name: str, look: Callable[[], str]) -> Result:
+CHECKS = (
+    Check("settings", "variables that no setting reads", here.settings),
+    Check("home", "the home: writable, and its owner's alone", here.home),
+    Check("key", "the key that opens tokens: its owner's alone", here.key),
+    Check("database", "the database, and the version of its schema", here.database),
+    Check("broker", "Redis: answers, throws nothing away, keeps on disk", here.broker),
+    Check("spool", "where media wait: writable, with room", here.spool),
+    Check("webhooks", "what receiving from Meta needs, if it is set up", here.webhooks),
+    Check("dispatch", "beat and a worker: due jobs are looked for", rows.dispatch, True),
+    Check("workers", "worker processes that show signs of life", rows.workers_alive, True),
+    Check("jobs", "jobs that need a person, or failed lately", rows.jobs_in_trouble, True),
+    Check("account", "each account's token: valid, scopes, end", _away("account"), True),
+    Check("quota", "each account's publishing quotas", _away("quota"), True),
+    Check("staging", "each account's repository at GitHub", _away("staging"), True),
+    Check("clock", "this machine's clock, the database's, Meta's", _away("clock"), True),
+    Check(
+        "this-worker",
+        "a worker on this machine, for its health check",
+        rows.this_worker,
+        True,
+        True,
+    ),
+)
+
+
+def chosen(only: Collection[str], skip: Collection[str]) -> list[Check]:
+    """
+    The checks that are to be made.
+
+    Raises
+    ------
+    InvalidSettings:
+        There is no check of such a name.
+    """
+    known = [check.name for check in CHECKS]
+    for name in (*only, *skip):
+        if name not in known:
+            raise InvalidSettings(f"there is no check {name!r}; known: {', '.join(known)}")
+    return [
+        check
+        for check in CHECKS
+        if (check.name in only if only else not check.on_request) and check.name not in skip
+    ]
+
+
+def run_checks(only: Collection[str] = (), skip: Collection[str] = ()) -> list[Result]:
+    """What each check has found, in their order; a check that breaks is a failed one."""
+    wanted = chosen(only, skip)
     try:
-        return Result(name, True, look())
-    except ThreadsWorkerError as error:
-        return Result(name, False, redacted(str(error)))
-    except Exception as error:
-        return Result(name, False, redacted(f"{type(error).__name__}: {error}".split("\n")[0]))
+        settings = load_settings()
+    except InvalidSettings as error:
+        return [failed("settings", str(error), "Correct it; docs/settings.md lists all settings.")]
+    place = Place(settings, until=monotonic() + HERE_WITHIN)
+    try:
+        found = _made(place, [check for check in wanted if not check.reads_rows])
+        if all(result.ok for result in found if result.name == "database"):
+            place.until = monotonic() + REST_WITHIN
+            found += _made(place, [check for check in wanted if check.reads_rows])
+    finally:
+        place.close()
+    return found
 
 
-def _home(settings: Settings) -> str:
-    settings.ensure_home()
-    probe = settings.home / ".writable"
-    probe.touch()
-    probe.unlink()
-    return str(settings.home)
-
-
-def _database(settings: Settings) -> str:
-    engine = make_engine(settings.sqlalchemy_url)
-    schema.ensure(engine, embedded=settings.embedded_database)
-    return f"{engine.dialect.name}, schema version {schema.versions(engine)[0]}"
-
-
-def _broker(settings: Settings) -> str:
-    if settings.broker_url is None:
-        if not is_running(settings.home):
-            raise ThreadsWorkerError("the embedded broker is not running: start `threadsworker up`")
-        return broker_url(settings.home)
-    if not Doorbell(settings.broker_url.get_secret_value).answers():
-        raise ThreadsWorkerError("no answer: check THREADSWORKER_BROKER_URL and the server")
-    return "answers"
-
-
-def _spool(settings: Settings) -> str:
-    Client(settings).check_spool()
-    return settings.spool
-
-
-def _dispatch(settings: Settings) -> str:
-    """Beat rings, a worker answers: the age of the last look for due jobs shows both."""
-    desk = Desk(settings)
-    with desk.reading() as session:
-        last = duties.last_done(session, DISPATCH)
-        age = None if last is None else clock(session) - last
-    told = "never" if age is None else f"{age.total_seconds():.0f} s ago"
-    if age is None or age > silence_of(settings):
-        raise ThreadsWorkerError(
-            f"due jobs were looked for {told}: start `threadsworker up`, or a worker and a beat"
-        )
-    return f"due jobs were looked for {told}"
-
-
-def _accounts(settings: Settings) -> Iterator[Result]:
-    desk, client = Desk(settings), Client(settings)
-    for account in client.accounts():
-        name = f"account {account.name}"
-        if account.status != AccountStatus.ACTIVE:
-            advice = f"Sign in again: threadsworker auth login {account.name}."
-            yield Result(name, False, account.status, advice)
-            continue
-        with desk.reading() as session:
-            row = accounts.find(session, account.name)
-            credentials = desk.credentials(session, row.id)
-        yield _result(name, partial(_profile, desk, credentials))
-        if credentials.github_repo and credentials.github_token:
-            yield _result(
-                f"{name}, staging in {credentials.github_repo}",
-                partial(_repository, settings, credentials),
-            )
-
-
-def _profile(desk: Desk, given: accounts.Credentials) -> str:
-    return f"@{desk.threads(given).me().username}"
-
-
-def _repository(settings: Settings, given: accounts.Credentials) -> str:
-    from threadsworker.staging.github import GitHubStaging
-
-    assert given.github_repo is not None
-    assert given.github_token is not None
-    facts = GitHubStaging(
-        repo=given.github_repo,
-        token=given.github_token,
-        api_url=settings.github_api_url,
-        raw_url=settings.github_raw_url,
-        http=Http(),
-    ).facts()
-    if facts.private:
-        raise ThreadsWorkerError("the repository is private: Meta cannot fetch from it")
-    if not facts.may_write:
-        raise ThreadsWorkerError("the token may not write: give it 'Contents: write'")
-    return "public, writable"
+def _made(place: Place, checks: list[Check]) -> list[Result]:
+    return at_once({one.name: partial(one.look, place) for one in checks}, until=place.until)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from typing import Self, TypeVar
+from uuid import uuid4
 
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -72,7 +73,8 @@ class Base:
 
     def check_spool(self) -> None:
         """Write to the spool and read it back; raises what goes wrong."""
-        probe = b"threadsworker check"
+        # Of its own: another may look at the same moment, and take its probe away.
+        probe = f"threadsworker check {uuid4()}".encode()
         sha256 = hashlib.sha256(probe).hexdigest()
         item = MediaItem(kind=MediaKind.IMAGE, sha256=sha256, size=len(probe))
         self._spool.put(Inspected(item, probe, "check"))

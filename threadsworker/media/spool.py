@@ -94,6 +94,22 @@ class Spool:
         """Remove a content by its SHA-256, or a leftover that `older_than` named."""
         self._discard(self._path(name))
 
+    def remove_older(self, name: str, moment: datetime) -> bool:
+        """
+        Remove what was last put before `moment`; False if it is younger by now.
+
+        Somebody may have put the same content again since it was listed, for a row of today.
+        """
+        path = self._path(name)
+        self._fs.invalidate_cache()
+        try:
+            if self._fs.modified(path) >= moment:
+                return False
+        except FileNotFoundError:
+            return False
+        self._discard(path)
+        return True
+
     def older_than(self, moment: datetime) -> Iterator[str]:
         """
         What was last put before `moment` (aware): the SHA-256 of each content.

@@ -86,7 +86,10 @@ class Connection(BaseHTTPRequestHandler):
         return Received(self.command, self.path, headers, bytes(kept), size)
 
     def _send(self, answer: Answer, *, half: bool = False) -> None:
-        self.send_response(answer.status)
+        self.send_response_only(answer.status)
+        self.send_header("Server", self.version_string())
+        if "Date" not in answer.headers:
+            self.send_header("Date", self.date_time_string())
         for name, value in answer.headers.items():
             self.send_header(name, value)
         has_body = answer.status not in (204, 304)

@@ -18,7 +18,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -68,6 +68,16 @@ class RepositoryFacts:
     size: int
 
 
+@dataclass(frozen=True)
+class RateLimit:
+    """How many requests the token has left, of all that it has in an hour."""
+
+    remaining: int
+    limit: int
+    #: When it has all of them again.
+    reset: datetime
+
+
 def blob_sha(content: bytes) -> str:
     """The name that git gives to the content."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
@@ -94,6 +104,7 @@ class GitHubStaging:
         self._repo = repo
         self._token = token
         self._api = f"{api_url.rstrip('/')}/repos/{repo}"
+        self._limits = f"{api_url.rstrip('/')}/rate_limit"
         self._raw = f"{raw_url.rstrip('/')}/{repo}"
         self._http = http
         self._api_version = api_version
@@ -162,6 +173,19 @@ class GitHubStaging:
             private=bool(found.get("private")),
             may_write=bool(found.get("permissions", {}).get("push")),
             size=int(found.get("size", 0)),
+        )
+
+    def rate_limit(self) -> RateLimit:
+        """
+        What is left of the token's requests. Asking costs none.
+
+        Source: https://docs.github.com/en/rest/rate-limit (2026-10-02).
+        """
+        core = _in(_json(self._send_request("GET", self._limits)), "resources", "core")
+        return RateLimit(
+            remaining=int(_in(core, "remaining")),
+            limit=int(_in(core, "limit")),
+            reset=datetime.fromtimestamp(float(_in(core, "reset")), UTC),
         )
 
     # Git's objects

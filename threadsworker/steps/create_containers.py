@@ -20,6 +20,7 @@ from threadsworker.job import (
     WaitReason,
 )
 from threadsworker.post import MediaItem, MediaKind
+from threadsworker.steps.audit import audit
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.observe import OLDEST_CONTAINER, observe
 from threadsworker.steps.troubles import is_final, lag, trouble_of
@@ -124,7 +125,7 @@ def _await_items(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outco
 
 
 def _create_post(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
-    if outcome := _over_budget(desk, work, 0):
+    if outcome := _over_budget(desk, work, 0) or audit(desk, api, work):
         return outcome
     try:
         made = api.create_container(_post_spec(work))

@@ -62,7 +62,7 @@ def observe(desk: Desk, claim: Claim, api: ThreadsApi, container: ContainerRow) 
     assert container.id is not None
     with desk.reading() as session:
         age = clock(session) - container.created_at
-    if age > OLDEST_CONTAINER and desk.settings.sole_attempt_rule:
+    if age > OLDEST_CONTAINER and knows_all(desk, container):
         # It might die between this look and its publish.
         return bury(desk, claim, container, death=TOO_OLD)
     try:
@@ -88,6 +88,11 @@ def observe(desk: Desk, claim: Claim, api: ThreadsApi, container: ContainerRow) 
             )
         )
     return bury(desk, claim, container, death=words, dead=True)
+
+
+def knows_all(desk: Desk, container: ContainerRow) -> bool:
+    """Whether the rows hold every publish of the container that was ever authorised."""
+    return desk.settings.sole_attempt_rule and container.restored_at is None
 
 
 def bury(
@@ -140,7 +145,7 @@ def _not_known(desk: Desk, claim: Claim, container: ContainerRow) -> Outcome:
         age = clock(session) - container.created_at
     if age < UNKNOWN_FOR:
         return Wait(delay=timedelta(seconds=1), reason=WaitReason.PROCESSING)
-    if not desk.settings.sole_attempt_rule and container.item == 0:
+    if not knows_all(desk, container) and container.item == 0:
         # The database may have forgotten a publish of it.
         return unknown(desk, since=container.created_at)
     return bury(desk, claim, container, death="NOT_FOUND")

@@ -17,7 +17,8 @@ def poll_status(desk: Desk, claim: Claim, index: int) -> Outcome:
         return PASSED
     if work.container is None:
         return Wait(delay=desk.settings.dispatch_every, reason=WaitReason.BACKOFF, rewind=True)
-    if work.container.published_at is not None:
+    if work.container.published_at is not None or work.container.restored_at is not None:
+        # What became of it, or whether it was sent, is for the publish step to find out.
         return PASSED
     outcome = observe(desk, claim, desk.threads(account), work.container)
     if isinstance(outcome, Done):

@@ -6,6 +6,7 @@ import logging
 import threading
 from contextlib import suppress
 from datetime import timedelta
+from socket import gethostname
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -57,7 +58,7 @@ class Presence:
         while True:
             try:
                 with self._desk.transaction() as session:
-                    workers.beat(session, self._desk.worker, now=clock(session))
+                    workers.beat(session, self._desk.worker, host=gethostname(), now=clock(session))
             except SQLAlchemyError:
                 # Without the database nobody can take this process for dead either.
                 logger.warning("The database does not hear that this worker is alive")

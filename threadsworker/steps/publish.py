@@ -44,6 +44,7 @@ from threadsworker.job import (
     WaitReason,
 )
 from threadsworker.post import MediaKind
+from threadsworker.steps.audit import audit
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.observe import bury, observe, patience
 from threadsworker.steps.quota import full_until as quota_full_until
@@ -92,12 +93,13 @@ def publish(desk: Desk, claim: Claim, index: int) -> Outcome:
         return read_back(desk, claim, api, work)
     if work.container is not None and work.container.status == "PUBLISHED":
         return _settled(desk, claim, api, work)
-    return _not_yet(desk, work) or _send(desk, claim, api, work)
+    return _not_yet(desk, work) or audit(desk, api, work) or _send(desk, claim, api, work)
 
 
 def _is_in_doubt(desk: Desk, work: Work) -> bool:
     """Whether a publish of the container may have happened, or may still happen."""
-    if work.container is not None and work.container.published_at is not None:
+    container = work.container
+    if container is not None and (container.published_at or container.restored_at):
         return True
     states = {attempt.state for attempt in work.attempts}
     proof = HARMLESS if desk.settings.sole_attempt_rule else {AttemptState.NOT_SENT}

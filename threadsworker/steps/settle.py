@@ -67,7 +67,9 @@ def settle(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
     assert container is not None
     assert container.id is not None
     times = [attempt.sent_at for attempt in work.attempts] or [container.created_at]
-    first_sent, last_sent = times[0] - CLOCK_SLACK, times[-1]
+    # A publish that a restored database has forgotten was sent before that at the latest.
+    first_sent = (container.created_at if container.restored_at else times[0]) - CLOCK_SLACK
+    last_sent = max(times[-1], container.restored_at or times[-1])
     if container.published_at is not None:
         # It is live, whatever Meta says of it now.
         with desk.reading() as session:

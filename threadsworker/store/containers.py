@@ -105,7 +105,8 @@ def bury(
     live → dead. A command: only the holder of the claim may give a container up.
 
     Either Meta says that it is `dead`, or every publish of it that was ever authorised was
-    refused or never sent. False if neither holds, or if it was given up already.
+    refused or never sent; what a restored backup knows of that is not all. False if neither
+    holds, or if it was given up already.
 
     Raises
     ------
@@ -116,7 +117,10 @@ def bury(
     if not dead and any(one.state not in HARMLESS for one in attempts(session, container_id)):
         return False
     # One that once read PUBLISHED is a post, whatever Meta says of it later.
-    return _buried(session, container_id, col(ContainerRow.published_at).is_(None), death=death)
+    conditions = [col(ContainerRow.published_at).is_(None)]
+    if not dead:
+        conditions.append(col(ContainerRow.restored_at).is_(None))
+    return _buried(session, container_id, *conditions, death=death)
 
 
 def renounce(session: Session, container_id: int) -> bool:

@@ -12,22 +12,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import or_
-from sqlmodel import Session, col, delete, select, update
+from sqlmodel import Session, col, select, update
 
 from threadsworker.errors import NotPossible
-from threadsworker.job import HARMLESS, RESTING, JobState
+from threadsworker.job import RESTING, JobState
 from threadsworker.notice import NoticeEvent
 from threadsworker.post import Segment
-from threadsworker.store import events, jobs, notices, segments, submission
+from threadsworker.store import events, forgetting, jobs, notices, segments, submission
 from threadsworker.store.submission import Terms
-from threadsworker.store.tables import (
-    AttemptRow,
-    ContainerRow,
-    JobRow,
-    MediaRow,
-    QuotaUseRow,
-    SegmentRow,
-)
+from threadsworker.store.tables import JobRow
 
 #: States in which the post or its time may still be changed, if nothing of it has gone out.
 CHANGEABLE = (
@@ -132,7 +125,7 @@ def edit(
         There is no such job; part of it is live or may be (`job.begun`), or it has ended.
     """
     row = _unsent(session, job_id)
-    _forget_segments(session, job_id)
+    forgetting.forget_segments(session, [job_id])
     submission.add_segments(session, job_id, planned)
     ended = row.state in _ENDED
     run, revision = row.run + (not ended), row.revision + 1
@@ -211,21 +204,3 @@ def _begin_anew(
             **values,
         )
     )
-
-
-def _forget_segments(session: Session, job_id: str) -> None:
-    """
-    Their containers become orphans, which nobody publishes and which die within a day.
-
-    What unanswered sends of dead containers took from the quota counts on.
-    """
-    of_job = select(SegmentRow.id).where(SegmentRow.job_id == job_id)
-    attempts = select(AttemptRow.id).where(col(AttemptRow.segment_id).in_(of_job))
-    harmless = attempts.where(col(AttemptRow.state).in_(list(HARMLESS)))
-    session.exec(delete(QuotaUseRow).where(col(QuotaUseRow.attempt_id).in_(harmless)))
-    session.exec(
-        update(QuotaUseRow).where(col(QuotaUseRow.attempt_id).in_(attempts)).values(attempt_id=None)
-    )
-    for table in (AttemptRow, ContainerRow, MediaRow):
-        session.exec(delete(table).where(col(table.segment_id).in_(of_job)))
-    session.exec(delete(SegmentRow).where(col(SegmentRow.job_id) == job_id))

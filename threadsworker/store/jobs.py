@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ScalarSelect, or_
+from sqlalchemy import ScalarSelect, func, or_
 from sqlmodel import Session, col, select, update
 
 from threadsworker.errors import ClaimLost, NotFound
@@ -81,6 +81,14 @@ def states(session: Session, job_ids: Sequence[str]) -> dict[str, str]:
     """The states of those of the jobs that there are."""
     found = select(JobRow.id, JobRow.state).where(col(JobRow.id).in_(list(job_ids)))
     return dict(session.exec(found).all())
+
+
+def count(session: Session, state: JobState, *, since: datetime | None = None) -> int:
+    """How many jobs are in that state; `since`: those that ended at that moment or later."""
+    found = select(func.count()).where(col(JobRow.state) == state)
+    if since is not None:
+        found = found.where(col(JobRow.finished_at) >= since)
+    return session.exec(found).one()
 
 
 def newest(

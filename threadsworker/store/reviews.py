@@ -141,7 +141,8 @@ def _doubt(session: Session, container_id: int) -> bool:
     """Whether a publish of the container may have happened, or may still happen."""
     row = containers.get(session, container_id)
     sent = containers.attempts(session, container_id)
-    return row.published_at is not None or any(one.state not in HARMLESS for one in sent)
+    told = row.published_at is not None or row.restored_at is not None
+    return told or any(one.state not in HARMLESS for one in sent)
 
 
 def _settled(message: str) -> NotPossible:

@@ -95,6 +95,11 @@ def gone_out(job_id: str) -> ColumnElement[bool]:
             col(AttemptRow.state).not_in(list(HARMLESS)),
         ),
         exists().where(of_segment, col(ContainerRow.published_at).is_not(None)),
+        exists().where(
+            of_segment,
+            col(ContainerRow.live).is_(True),
+            col(ContainerRow.restored_at).is_not(None),
+        ),
     )
 
 
@@ -251,6 +256,8 @@ def renounced(session: Session, segment_id: str, *, of_live: bool) -> bool:
             permalink=None,
             reply_to=None,
             published_at=None,
+            # Whoever said so has looked.
+            audit_from=None,
         )
     )
     return told.rowcount == 1

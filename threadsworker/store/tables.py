@@ -33,6 +33,19 @@ class WorkerRow(Row, table=True):
     id: str = Field(primary_key=True)
     started_at: datetime = Field(sa_type=Moment)
     seen_at: datetime = Field(sa_type=Moment)
+    #: The name of its machine, or of its container; None in rows of older versions.
+    host: str | None = None
+
+
+class GenerationRow(SQLModel, table=True):
+    """That the database was restored from a backup, see `threadsworker.store.generations`."""
+
+    __tablename__ = "generation"
+
+    number: int = Field(primary_key=True)
+    began_at: datetime = Field(sa_type=Moment)
+    #: The moment of the backup: what was written between it and `began_at` is lost.
+    backup_from: datetime = Field(sa_type=Moment)
 
 
 class JobRow(Row, table=True):
@@ -152,6 +165,9 @@ class SegmentRow(Row, table=True):
     #: Media id of the post that it was published under.
     reply_to: str | None = None
     published_at: datetime | None = Field(default=None, sa_type=Moment)
+    #: Since when the account's posts are looked at for this one before it is made, because a
+    #: restored database may have forgotten that it was; None: there is no such doubt.
+    audit_from: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class MediaRow(Row, table=True):
@@ -212,6 +228,8 @@ class ContainerRow(Row, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=Moment)
     #: When it was first seen to read PUBLISHED.
     published_at: datetime | None = Field(default=None, sa_type=Moment)
+    #: When a backup was restored that knew it: a publish of it may have been forgotten.
+    restored_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class AttemptRow(Row, table=True):

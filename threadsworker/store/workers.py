@@ -15,11 +15,17 @@ from sqlmodel import Session, col, delete, select, update
 from threadsworker.store.tables import WorkerRow
 
 
-def beat(session: Session, worker: str, *, now: datetime) -> None:
+def beat(session: Session, worker: str, *, now: datetime, host: str | None = None) -> None:
     """nothing | seen → seen now."""
     seen = session.exec(update(WorkerRow).where(col(WorkerRow.id) == worker).values(seen_at=now))
     if seen.rowcount == 0:
-        session.add(WorkerRow(id=worker, started_at=now, seen_at=now))
+        session.add(WorkerRow(id=worker, host=host, started_at=now, seen_at=now))
+
+
+def alive(session: Session, *, since: datetime) -> list[WorkerRow]:
+    """The processes that were seen at `since` or later, the last seen first."""
+    found = select(WorkerRow).where(WorkerRow.seen_at >= since)
+    return list(session.exec(found.order_by(col(WorkerRow.seen_at).desc())).all())
 
 
 def is_any_alive(session: Session, *, since: datetime) -> bool:

@@ -1,0 +1,1 @@
+"""What `threadsworker check` looks at: here, in the rows, and at Meta and GitHub."""
