@@ -37,10 +37,10 @@ class WorkerRow(Row, table=True):
     host: str | None = None
 
 
-class GenerationRow(SQLModel, table=True):
+class GenerationRow(Row, table=True):
     """That the database was restored from a backup, see `threadsworker.store.generations`."""
 
-    __tablename__ = "generation"
+    __tablename__ = "threadsworker_generation"
 
     number: int = Field(primary_key=True)
     began_at: datetime = Field(sa_type=Moment)

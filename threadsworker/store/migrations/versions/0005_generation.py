@@ -10,18 +10,22 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-_ADDED = (("worker", "host"), ("container", "restored_at"), ("segment", "audit_from"))
+_ADDED = (
+    ("threadsworker_worker", "host"),
+    ("threadsworker_container", "restored_at"),
+    ("threadsworker_segment", "audit_from"),
+)
 
 
 def upgrade() -> None:
     op.create_table(
-        "generation",
+        "threadsworker_generation",
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("backup_from", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("number"),
     )
-    op.add_column("worker", sa.Column("host", sa.String(), nullable=True))
+    op.add_column("threadsworker_worker", sa.Column("host", sa.String(), nullable=True))
     for table, name in _ADDED[1:]:
         op.add_column(table, sa.Column(name, sa.DateTime(timezone=True), nullable=True))
 
@@ -29,4 +33,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table, name in _ADDED:
         op.drop_column(table, name)
-    op.drop_table("generation")
+    op.drop_table("threadsworker_generation")
