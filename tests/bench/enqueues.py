@@ -148,7 +148,7 @@ def _bare(database_url: str, redis: Redis) -> Callable[[int], Run]:
 
 
 #: The tables that one post without media has a row in, as they refer to each other.
-WRITTEN = ("job", "segment", "event")
+WRITTEN = ("threadsworker_job", "threadsworker_segment", "threadsworker_event")
 _ONE = "SELECT * FROM {} LIMIT 1"
 
 #: Statements, and the values of their rows.

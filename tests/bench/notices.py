@@ -129,7 +129,7 @@ def _audit(database_url: str, installed: Installation, wanted: int) -> None:
     def marked() -> int:
         with psycopg.connect(database_url) as connection:
             found = connection.execute(
-                "SELECT count(*) FROM delivery WHERE state = 'delivered'"
+                "SELECT count(*) FROM threadsworker_delivery WHERE state = 'delivered'"
             ).fetchone()
         return int(found[0]) if found else 0
 

@@ -61,12 +61,12 @@ def measure(
     ):
         _sent(b, bare_port, "warm up", CONNECTIONS)
         _sent(o, port, "warm up", CONNECTIONS)
-        _audit(database_url, "notification", CONNECTIONS)
+        _audit(database_url, "threadsworker_notification", CONNECTIONS)
         for number in range(1, rounds + 1):
             bare.append(_sent(b, bare_port, f"round {number}", count))
             _audit(database_url, "bare", number * count + CONNECTIONS)
             ours.append(_sent(o, port, f"round {number}", count))
-            _audit(database_url, "notification", number * count + CONNECTIONS)
+            _audit(database_url, "threadsworker_notification", number * count + CONNECTIONS)
     return [
         figures("bare app, one INSERT", bare, bare),
         figures("threadsworker webhooks", ours, bare),

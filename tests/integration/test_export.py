@@ -135,7 +135,9 @@ def test_nothing_in_it_opens_anything(
         assert secret not in said
     with transaction(engine) as session:
         for column in ("access_token", "github_token"):
-            sealed = session.execute(text(f"SELECT {column} FROM account")).scalar_one()
+            sealed = session.execute(
+                text(f"SELECT {column} FROM threadsworker_account")
+            ).scalar_one()
             assert sealed not in said
     assert "[redacted]" in said
 

@@ -116,7 +116,7 @@ def counts(desk: Desk) -> dict[str, int]:
     tables = ("job", "segment", "media", "container", "attempt", "event", "staged", "quota_use")
     with desk.reading() as session:
         return {
-            name: session.execute(text(f"SELECT count(*) FROM {name}")).scalar_one()
+            name: session.execute(text(f"SELECT count(*) FROM threadsworker_{name}")).scalar_one()
             for name in tables
         }
 

@@ -41,7 +41,8 @@ CREATE TRIGGER soak_claimed AFTER UPDATE ON threadsworker_job
 
 CREATE FUNCTION soak_told() RETURNS trigger AS $$
 BEGIN
-    PERFORM pg_notify('{CHANNEL}', replace(TG_TABLE_NAME, 'threadsworker_', '') || ' ' || inet_client_port());
+    PERFORM pg_notify('{CHANNEL}', replace(TG_TABLE_NAME, 'threadsworker_', '')
+        || ' ' || inet_client_port());
     RETURN NULL;
 END $$ LANGUAGE plpgsql;
 CREATE TRIGGER soak_attempt AFTER INSERT ON threadsworker_attempt

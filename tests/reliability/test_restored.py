@@ -140,7 +140,7 @@ def test_a_refusal_proves_nothing_about_what_the_backup_has_forgotten(world: Wor
     world.run()
     # Found among the posts before it is sent again.
     in_review(world, job_id, FOUND)
-    assert world.rows("SELECT count(*) FROM container WHERE NOT live") == [(0,)]
+    assert world.rows("SELECT count(*) FROM threadsworker_container WHERE NOT live") == [(0,)]
     resolve_as_it_is(world, job_id)
     assert texts(world) == ["Alone."]
 
@@ -157,9 +157,11 @@ def test_a_container_of_before_is_given_up_only_when_meta_says_that_it_is_dead(
     made[0].restore()
     world.sandbox.plan_fault(refused)
     began = world.clock.seconds
-    world.run(until=lambda: bool(world.rows("SELECT 1 FROM container WHERE NOT live")))
+    world.run(
+        until=lambda: bool(world.rows("SELECT 1 FROM threadsworker_container WHERE NOT live"))
+    )
     assert world.clock.seconds - began > 23 * HOUR
-    assert world.rows("SELECT death FROM container WHERE NOT live") == [("EXPIRED",)]
+    assert world.rows("SELECT death FROM threadsworker_container WHERE NOT live") == [("EXPIRED",)]
     world.sandbox.clear_faults()
     world.run()
     assert job(world, job_id).state == "published"
@@ -251,5 +253,5 @@ def test_restored_twice_the_older_backup_decides(world: World) -> None:
         now = clock(session)
         again = generations.begin(session, backup_from=now, now=now)
     assert again.number == 3
-    rows = world.rows("SELECT DISTINCT audit_from FROM segment")
+    rows = world.rows("SELECT DISTINCT audit_from FROM threadsworker_segment")
     assert rows == [(first.at.strftime("%Y-%m-%d %H:%M:%S.%f"),)]
