@@ -11,13 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.signals import (
-    setup_logging,
-    worker_process_init,
-    worker_process_shutdown,
-    worker_ready,
-    worker_shutdown,
-)
+from celery.signals import setup_logging, worker_process_init, worker_ready
 
 from threadsworker import queue
 from threadsworker.broker import broker_url
@@ -38,7 +32,7 @@ app = queue.make_app(
 app.set_current()
 app.Task.Request = "tasks.request:Request"
 app.conf.update(
-    include=["tasks.pipeline", "tasks.upkeep", "tasks.notices"],
+    include=["tasks.pipeline", "tasks.upkeep", "tasks.notices", "tasks.stopping"],
     task_queues={
         name: {"exchange": name, "routing_key": name}
         for name in (queue.STEPS_QUEUE, queue.UPKEEP_QUEUE)
@@ -95,12 +89,6 @@ def _begin(**_: Any) -> None:
     """The process that holds the waiting messages is missed as much as those that work."""
     presence.start()
     follow(desk)
-
-
-@worker_process_shutdown.connect
-@worker_shutdown.connect
-def _end(**_: Any) -> None:
-    presence.stop()
 
 
 prepare(desk)

@@ -107,6 +107,12 @@ class Settings(BaseSettings):
     #: Whether a container is given up when every publish of it was answered with "not found".
     #: Off: wait until it expires. Switch it off after a database was restored from a backup.
     sole_attempt_rule: bool = True
+    #: How long a worker that was asked to stop waits for the steps that it is at, above all for
+    #: Meta's answer to a publish. What is not done by then is left as its rows tell, and others
+    #: take it up at once. Whatever stops the worker must have more patience than this: Kubernetes
+    #: kills after 30 s, systemd after 90 s.
+    shutdown_grace: Duration = timedelta(seconds=25)
+
     #: How long before its time a scheduled post is prepared.
     prepare_ahead: Duration = timedelta(minutes=10)
     #: Chains of one account at work at the same time.
@@ -155,7 +161,7 @@ class Settings(BaseSettings):
         for name in ("publish_timeout", "http_timeout", "github_upload_timeout"):
             if getattr(self, name) <= timedelta(0):
                 raise ValueError(f"{name.upper()} must be above 0")
-        for name in ("quiet_period", "missed_after", "video_reply_settle"):
+        for name in ("quiet_period", "missed_after", "video_reply_settle", "shutdown_grace"):
             if getattr(self, name) < timedelta(0):
                 raise ValueError(f"{name.upper()} must not be negative")
         if self.missed_after and self.missed_after < self.dispatch_every:

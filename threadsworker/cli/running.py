@@ -31,7 +31,7 @@ def up(
         if flower:
             commands["flower"] = processes.flower_command(settings)
         note(f"{', '.join(commands)} at work in {settings.home}; Ctrl-C ends them")
-        processes.Family(commands).run()
+        processes.Family(commands, grace=settings.shutdown_grace + processes.FAREWELL).run()
 
 
 def worker(context: typer.Context) -> None:
