@@ -36,6 +36,11 @@ EVENT = "threadsworker.event"
 STEPS_QUEUE = "threadsworker"
 UPKEEP_QUEUE = "threadsworker-upkeep"
 
+#: What a message means and which arguments it has. It grows when a worker of before could
+#: misunderstand it; then that gives the message back to the rows. Without the header it is 1.
+VERSION = 1
+VERSION_HEADER = "message_version"
+
 #: Seconds until a broker counts as out of reach. An app that enqueues should not hang: the
 #: rows are committed, and `dispatch_due` rings later.
 CONNECT_TIMEOUT = 3.0
@@ -142,7 +147,8 @@ def _segment_steps(app: Celery, job_id: str, run: int, index: int) -> list[Signa
 
 
 def _message(app: Celery, name: str, *args: Any) -> Signature:
-    return app.signature(name, args=args, immutable=True)
+    headers = {VERSION_HEADER: VERSION}
+    return app.signature(name, args=args, immutable=True, options={"headers": headers})
 
 
 class Doorbell:

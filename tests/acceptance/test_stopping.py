@@ -109,7 +109,9 @@ def test_sigterm_in_the_middle_of_everything(
         eventually(partial(is_prepared, client, jobs[0]), timeout=40)
         for place in PLACES:
             there = requests.next(place)
-            jobs.append(client.enqueue(f"{place}\n---\nafter {place}", media=media(place, tmp_path)))
+            jobs.append(
+                client.enqueue(f"{place}\n---\nafter {place}", media=media(place, tmp_path))
+            )
             assert there.wait(60), installed.logs()
         jobs += [client.enqueue(f"one of ten, {number}") for number in range(10)]
         with redis.client() as connection:
@@ -180,7 +182,9 @@ def media(place: str, directory: Path) -> list[Path]:
 
 def is_prepared(client: Client, job: Job) -> bool:
     """Whether only its time is waited for, with a message that the worker holds."""
-    return client.get(job.id).state == "scheduled" and bool(client.get(job.id).segments[0].container_id)
+    return client.get(job.id).state == "scheduled" and bool(
+        client.get(job.id).segments[0].container_id
+    )
 
 
 def log(installed: Installation) -> str:
