@@ -15,6 +15,7 @@ from celery.signals import setup_logging, worker_process_init, worker_ready
 
 from threadsworker import queue
 from threadsworker.broker import broker_url
+from threadsworker.errors import InvalidSettings
 from threadsworker.log import configure
 from threadsworker.settings import load_settings
 from threadsworker.steps.desk import Desk
@@ -91,4 +92,8 @@ def _begin(**_: Any) -> None:
     follow(desk)
 
 
-prepare(desk)
+try:
+    prepare(desk)
+except InvalidSettings as error:
+    # A sentence for the operator. Celery would show where in the code it was raised.
+    raise SystemExit(str(error)) from None

@@ -54,8 +54,13 @@ def newer(
     home: Path = tmp_path_factory.mktemp("home")
     with postgres.database() as database:
         settings = {"THREADSWORKER_BROKER_URL": redis.url, "THREADSWORKER_DATABASE_URL": database}
-        alone = [("worker", "-c", "1")]
-        with installation(home, sandbox, settings, processes=alone) as installed:
+        with installation(home, sandbox, settings, processes=[]) as installed:
+            with psycopg.connect(database) as connection:
+                # What the newer version's migration added.
+                connection.execute("ALTER TABLE job ADD COLUMN shine VARCHAR")
+                connection.execute("CREATE TABLE hologram (id INTEGER)")
+                connection.execute("UPDATE alembic_version SET version_num = '9999'")
+            installed.start("worker", "-c", "1")
             prefix = "THREADSWORKER_"
             given = {
                 name.removeprefix(prefix).lower(): value

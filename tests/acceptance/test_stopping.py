@@ -135,7 +135,9 @@ def test_sigterm_in_the_middle_of_everything(
         progress = until_done(installed, client, jobs)
         slowest = max(seconds for job, seconds in progress.items() if job != jobs[0].id)
         assert slowest < SOON, progress
-        print(f"stopped after {stopped - asked:.1f} s; done after the restart: {progress}")
+        print(  # noqa: T201 - for whoever looks
+            f"stopped after {stopped - asked:.1f} s; done after the restart: {progress}"
+        )
 
     texts = [post.text for post in sandbox.posts()]
     expected = ["at its time", *(f"one of ten, {number}" for number in range(10))]

@@ -127,7 +127,9 @@ def upgrade_database() -> None:
     settings.ensure_home()
     engine = make_engine(settings.sqlalchemy_url)
     schema.upgrade(engine)
-    note(f"the database is at schema version {schema.versions(engine)[0]}")
+    present, ours = schema.versions(engine)
+    newer = f"; that is newer than this program's {ours}" if schema.is_newer(present) else ""
+    note(f"the database is at schema version {present}{newer}")
 
 
 def _ready() -> tuple[Settings, Hold | None]:
