@@ -28,7 +28,8 @@ settings = load_settings()
 app = queue.make_app(
     settings.broker_url.get_secret_value()
     if settings.broker_url
-    else broker_url(settings.ensure_home())
+    else broker_url(settings.ensure_home()),
+    key_prefix=settings.broker_key_prefix,
 )
 app.set_current()
 app.Task.Request = "tasks.request:Request"

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import atexit
 import logging
+import mmap
 import os
 import signal
 import threading
+from time import monotonic
 from typing import Any
 
-from billiard import active_children
+from billiard import active_children, current_process
 from celery.signals import (
     task_postrun,
     task_prerun,
@@ -32,10 +34,14 @@ from tasks.app import presence, settings
 logger = logging.getLogger(__name__)
 
 #: Seconds that Celery is given to end once nobody is at work any more.
-LAST_WORDS = 5.0
+LAST_WORDS = 3.0
+#: Seconds between two looks whether somebody is.
+LOOK_EVERY = 0.2
 
 _asked = threading.Event()
 _ended = threading.Event()
+#: One byte per process of the pool, in memory that all of them share: whether it is at a step.
+_at_work = mmap.mmap(-1, mmap.PAGESIZE)
 #: What SIGTERM does to a process of the pool that is not at work: Celery's own.
 _before: Any = signal.SIG_DFL
 
@@ -56,6 +62,7 @@ def _shutting_down(**_: Any) -> None:
 
 @worker_process_init.connect
 def _mind_steps(**_: Any) -> None:
+    _tell_at_work(False)
     task_prerun.connect(_hold_out)
     task_postrun.connect(_give_in)
 
@@ -68,11 +75,17 @@ def _hold_out(**_: Any) -> None:
     die of that. The worker, which heard it too, will tell this process to end.
     """
     global _before
+    _tell_at_work(True)
     _before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _give_in(**_: Any) -> None:
     signal.signal(signal.SIGTERM, _before)
+    _tell_at_work(False)
+
+
+def _tell_at_work(is_so: bool) -> None:
+    _at_work[current_process().index % len(_at_work)] = is_so
 
 
 @worker_process_shutdown.connect
@@ -94,17 +107,34 @@ def _hand_over() -> None:
 
 def _end_in_time() -> None:
     _asked.wait()
-    if _ended.wait(settings.shutdown_grace.total_seconds()):
+    if not _is_patience_over():
         return
-    logger.warning(
-        "Still at work %s after it was asked to stop: what is not done is left to other workers",
-        settings.shutdown_grace,
-    )
-    at_work = active_children()
-    for process in at_work:
+    pool = active_children()
+    for process in pool:
         os.kill(process.pid, signal.SIGKILL)
-    if not at_work or not _ended.wait(LAST_WORDS):
+    if not pool or not _ended.wait(LAST_WORDS):
         # Another pool than that of processes, or a broker that does not let go.
         presence.hand_over()
         logging.shutdown()
         os._exit(0)
+
+
+def _is_patience_over() -> bool:
+    """Wait for the end; False when it comes, True when it has to be brought about."""
+    asked = at_work = monotonic()
+    while not _ended.wait(LOOK_EVERY):
+        now = monotonic()
+        if now - asked > settings.shutdown_grace.total_seconds():
+            logger.warning(
+                "Still at work %s after it was asked to stop: what is not done is left to others",
+                settings.shutdown_grace,
+            )
+            return True
+        if any(_at_work[:]) or not active_children():
+            at_work = now
+        elif now - at_work > LAST_WORDS:
+            # A process of Celery's pool waits up to 30 s until the worker has read what it told,
+            # and a worker that ends may not read it any more (Billiard 4.2, Celery 5.6.3).
+            logger.info("All steps are done, and the pool does not end: it is ended")
+            return True
+    return False

@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from platformdirs import user_data_path
 from pydantic import (
@@ -21,6 +21,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -33,6 +34,16 @@ from threadsworker.errors import InvalidSettings
 VISIBILITY_TIMEOUT = timedelta(hours=1)
 #: A container dies 24 hours after it was made; this leaves time to publish it.
 LONGEST_PREPARE_AHEAD = timedelta(hours=20)
+
+#: What a broker's URL may begin with, and what one of ``rediss://`` may ask for.
+BROKER_SCHEMES = ("redis", "rediss", "redis+socket")
+TLS_OPTIONS = (
+    "ssl_cert_reqs",
+    "ssl_ca_certs",
+    "ssl_certfile",
+    "ssl_keyfile",
+    "ssl_check_hostname",
+)
 
 
 def _seconds(value: Any) -> Any:
@@ -70,6 +81,8 @@ class Settings(BaseSettings):
     broker_url: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("THREADSWORKER_BROKER_URL", "REDIS_URL")
     )
+    #: What every key in Redis begins with, for a Redis that others use too: ``threadsworker:``.
+    broker_key_prefix: str = ""
     #: Comma separated; the first encrypts, all decrypt. None: a key file in `home`.
     secret_key: SecretStr | None = None
 
@@ -138,6 +151,33 @@ class Settings(BaseSettings):
     webhook_url: str | None = None
 
     log_level: str = "INFO"
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker_can_be_spoken_to(cls, value: SecretStr | None) -> SecretStr | None:
+        """The URL is not repeated in any error: it may hold a password."""
+        if value is None:
+            return None
+        parts = urlsplit(value.get_secret_value())
+        if parts.scheme not in BROKER_SCHEMES:
+            raise ValueError(
+                f"{parts.scheme or 'an address without a scheme'} is not supported; it begins "
+                f"with one of {', '.join(f'{scheme}://' for scheme in BROKER_SCHEMES)}"
+            )
+        given = dict(parse_qsl(parts.query))
+        for name in (name for name in given if name.startswith("ssl_")):
+            if name not in TLS_OPTIONS or parts.scheme != "rediss":
+                raise ValueError(
+                    f"{name} is no option of {parts.scheme}://; rediss:// has "
+                    f"{', '.join(TLS_OPTIONS)}"
+                )
+        requires = given.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
+        if requires not in ("required", "optional", "none"):
+            raise ValueError("ssl_cert_reqs must be required, optional or none")
+        for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+            if name in given and not Path(given[name]).is_file():
+                raise ValueError(f"{name}: there is no file {given[name]}")
+        return value
 
     @model_validator(mode="after")
     def _durations_fit_together(self) -> Self:
