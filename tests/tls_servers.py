@@ -155,8 +155,13 @@ def postgres_over_tls(certificates: Certificates) -> Iterator[str]:
         # PostgreSQL refuses to run as root.
         user = next(n for n in ("postgres", "nobody") if n in {p.pw_name for p in pwd.getpwall()})
         shutil.chown(data, user)
-    initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync"]
-    subprocess.run(initdb, check=True, user=user, stdout=subprocess.DEVNULL)
+    arguments = ["-U", "postgres", "-A", "trust", "--no-sync"]
+    subprocess.run(
+        [programs / "initdb", "-D", data, *arguments],
+        check=True,
+        user=user,
+        stdout=subprocess.DEVNULL,
+    )
     for name in ("server.crt", "server.key"):
         shutil.copy(certificates.file(name), data / name)
         (data / name).chmod(0o600)

@@ -123,13 +123,14 @@ def upgrade_database() -> None:
     from threadsworker.store import schema
     from threadsworker.store.database import make_engine
 
-    settings = load_settings()
-    settings.ensure_home()
-    engine = make_engine(settings.sqlalchemy_url)
-    schema.upgrade(engine)
-    present, ours = schema.versions(engine)
-    newer = f"; that is newer than this program's {ours}" if schema.is_newer(present) else ""
-    note(f"the database is at schema version {present}{newer}")
+    with errors_as_exit_codes():
+        settings = load_settings()
+        settings.ensure_home()
+        engine = make_engine(settings.sqlalchemy_url)
+        schema.upgrade(engine)
+        present, ours = schema.versions(engine)
+        newer = f"; that is newer than this program's {ours}" if schema.is_newer(present) else ""
+        note(f"the database is at schema version {present}{newer}")
 
 
 def _ready() -> tuple[Settings, Hold | None]:
