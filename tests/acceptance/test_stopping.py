@@ -1,4 +1,4 @@
-"""A worker is asked to stop in the middle of everything: nothing is lost, doubled, or waited for."""
+"""A worker is asked to stop in the middle of everything: nothing is lost, doubled or waited for."""
 
 from __future__ import annotations
 
