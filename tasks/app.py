@@ -25,6 +25,7 @@ from celery.signals import (
 from tasks import watching
 from threadsworker import queue, tracing
 from threadsworker.broker import broker_url
+from threadsworker.errors import InvalidSettings
 from threadsworker.log import configure
 from threadsworker.settings import load_settings
 from threadsworker.steps.desk import Desk
@@ -37,12 +38,13 @@ settings = load_settings()
 app = queue.make_app(
     settings.broker_url.get_secret_value()
     if settings.broker_url
-    else broker_url(settings.ensure_home())
+    else broker_url(settings.ensure_home()),
+    key_prefix=settings.broker_key_prefix,
 )
 app.set_current()
 app.Task.Request = "tasks.request:Request"
 app.conf.update(
-    include=["tasks.pipeline", "tasks.upkeep", "tasks.notices"],
+    include=["tasks.pipeline", "tasks.upkeep", "tasks.notices", "tasks.stopping"],
     task_queues={
         name: {"exchange": name, "routing_key": name}
         for name in (queue.STEPS_QUEUE, queue.UPKEEP_QUEUE)
@@ -111,8 +113,7 @@ def _begin(**_: Any) -> None:
 
 @worker_process_shutdown.connect
 @worker_shutdown.connect
-def _end(**_: Any) -> None:
-    presence.stop()
+def _send_spans(**_: Any) -> None:
     tracing.stop()
 
 
@@ -120,4 +121,8 @@ task_prerun.connect(watching.begin)
 task_postrun.connect(watching.end)
 if settings.traced:
     tracing.start(settings.otlp_endpoint)
-prepare(desk)
+try:
+    prepare(desk)
+except InvalidSettings as error:
+    # A sentence for the operator. Celery would show where in the code it was raised.
+    raise SystemExit(str(error)) from None

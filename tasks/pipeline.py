@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError as KombuError
 from sqlalchemy.exc import SQLAlchemyError
 
 from tasks.app import app, desk
+from tasks.step import Step
 from tasks.upkeep import ring
 from threadsworker import queue
 from threadsworker.steps.cleanup import cleanup as cleanup_step
@@ -36,31 +37,31 @@ class ChainFailed(Exception):
         return f"{message} [{code}] {advice}"
 
 
-@app.task(bind=True, name=queue.UPLOAD, max_retries=None)
+@app.task(bind=True, base=Step, name=queue.UPLOAD, max_retries=None)
 def upload(self: Any, job_id: str, run: int) -> None:
     """Make local media public for Meta."""
     _follow(self, take(desk, upload_step, job_id, run), job_id, run)
 
 
-@app.task(bind=True, name=queue.CREATE_CONTAINERS, max_retries=None)
+@app.task(bind=True, base=Step, name=queue.CREATE_CONTAINERS, max_retries=None)
 def create_containers(self: Any, job_id: str, run: int, index: int) -> None:
     """Make the containers of a segment."""
     _follow(self, take(desk, create_containers_step, job_id, run, index), job_id, run)
 
 
-@app.task(bind=True, name=queue.POLL_STATUS, max_retries=None)
+@app.task(bind=True, base=Step, name=queue.POLL_STATUS, max_retries=None)
 def poll_status(self: Any, job_id: str, run: int, index: int) -> None:
     """Wait until Meta has processed a segment's container."""
     _follow(self, take(desk, poll_status_step, job_id, run, index), job_id, run)
 
 
-@app.task(bind=True, name=queue.PUBLISH, max_retries=None)
+@app.task(bind=True, base=Step, name=queue.PUBLISH, max_retries=None)
 def publish(self: Any, job_id: str, run: int, index: int) -> None:
     """Make a segment public."""
     _follow(self, take(desk, publish_step, job_id, run, index), job_id, run)
 
 
-@app.task(bind=True, name=queue.REPLY_CHAIN, max_retries=None)
+@app.task(bind=True, base=Step, name=queue.REPLY_CHAIN, max_retries=None)
 def reply_chain(self: Any, job_id: str, run: int) -> None:
     """Go on with the next segment, if there is one."""
     goes_on = _follow(self, take(desk, reply_chain_step, job_id, run), job_id, run)
@@ -68,7 +69,7 @@ def reply_chain(self: Any, job_id: str, run: int) -> None:
         self.replace(queue.segment_chain(app, job_id, run, index))
 
 
-@app.task(bind=True, name=queue.CLEANUP, max_retries=None)
+@app.task(bind=True, base=Step, name=queue.CLEANUP, max_retries=None)
 def cleanup(self: Any, job_id: str, run: int) -> None:
     """Take the staged files away, and call the job published if its thread is live."""
     following = take(desk, cleanup_step, job_id, run)

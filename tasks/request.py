@@ -10,6 +10,8 @@ https://github.com/celery/celery/issues/8990, read 2026-11-25).
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery.utils.log import get_logger
 from celery.worker import request
 
@@ -27,3 +29,7 @@ class Request(request.Request):
             # The second argument are the errors to log and forget. Others reach the consumer.
             self._on_ack(logger, ())
             self.acknowledged = True
+
+    def cancel(self, pool: Any, signal: Any = None, emit_retry: bool = True) -> None:
+        """A cold shutdown. SIGTERM alone does not end a step, see `tasks.stopping`."""
+        super().cancel(pool, signal or "KILL", emit_retry)

@@ -148,7 +148,7 @@ def postgres_server(directory: Path) -> Iterator[PostgresServer | None]:
         if _may_create_databases(url):
             yield PostgresServer(url)
             return
-    programs = _postgres_programs()
+    programs = postgres_programs()
     if programs is None:
         yield None
         return
@@ -167,7 +167,7 @@ def _may_create_databases(url: str) -> bool:
     return bool(found and found[0])
 
 
-def _postgres_programs() -> Path | None:
+def postgres_programs() -> Path | None:
     places = [*sorted(glob("/usr/lib/postgresql/*/bin"), reverse=True), ""]
     for place in places:
         if found := shutil.which("initdb", path=place or None):

@@ -19,6 +19,7 @@ Everything threadsworker raises.
     + AnswerLost         it was sent, and may have been acted upon
   x OutcomeUnknown       a publish was sent and nobody said what became of it: never repeat, ask
   x ClaimLost            another worker has the job now; there is nothing to undo
+  x NotUnderstood        a newer version wrote it: leave it to that, and upgrade this one
   x BadSignature         a notification is not from whom it says, or is old: do nothing with it
 
 The branches answer one question: what may the caller do next?
@@ -184,6 +185,10 @@ class OutcomeUnknown(ThreadsWorkerError):
 
 class ClaimLost(ThreadsWorkerError):
     """The claim is no longer current: another worker has the job, and this one lets go."""
+
+
+class NotUnderstood(ThreadsWorkerError):
+    """A newer version wrote this: there is nothing to do with it here, and nothing to undo."""
 
 
 class BadSignature(ThreadsWorkerError):

@@ -8,17 +8,19 @@ doubled.
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from celery import Celery, chain
 from celery.canvas import Signature
-from kombu.exceptions import ChannelError, OperationalError
+from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from threadsworker.settings import VISIBILITY_TIMEOUT
+from threadsworker.settings import TLS_OPTIONS, VISIBILITY_TIMEOUT
 
 UPLOAD = "threadsworker.upload"
 CREATE_CONTAINERS = "threadsworker.create_containers"
@@ -39,6 +41,18 @@ EVENT = "threadsworker.event"
 STEPS_QUEUE = "threadsworker"
 UPKEEP_QUEUE = "threadsworker-upkeep"
 
+#: What ``ssl_cert_reqs`` of a ``rediss://`` URL may say of the server's certificate.
+TLS_REQUIRES = {
+    "required": ssl.CERT_REQUIRED,
+    "optional": ssl.CERT_OPTIONAL,
+    "none": ssl.CERT_NONE,
+}
+
+#: What a message means and which arguments it has. It grows when a worker of before could
+#: misunderstand it; then that gives the message back to the rows. Without the header it is 1.
+VERSION = 1
+VERSION_HEADER = "message_version"
+
 #: Seconds until a broker counts as out of reach. An app that enqueues should not hang: the
 #: rows are committed, and `dispatch_due` rings later.
 CONNECT_TIMEOUT = 3.0
@@ -47,14 +61,17 @@ CONNECT_TIMEOUT = 3.0
 SILENCE = 10.0
 
 
-def make_app(broker_url: str) -> Celery:
+def make_app(broker_url: str, *, key_prefix: str = "") -> Celery:
     """
     A Celery app for threadsworker's messages.
 
     It does not become the process's current app: the caller may well have one of its own.
+    `key_prefix` is what all its keys in Redis begin with.
     """
-    app = Celery("threadsworker", broker=broker_url, set_as_current=False)
+    url, tls = tls_of(broker_url)
+    app = Celery("threadsworker", broker=url, set_as_current=False)
     app.conf.update(
+        broker_use_ssl=tls or False,
         accept_content=["json"],
         task_serializer="json",
         # What came of a job is in its row. Without results nothing is left behind in Redis.
@@ -82,9 +99,28 @@ def make_app(broker_url: str) -> Celery:
             "retry_on_timeout": True,
             # Sending is tried once; a message that is not sent is a row that is due.
             "max_retries": 0,
+            "global_keyprefix": key_prefix,
         },
     )
     return app
+
+
+def tls_of(broker_url: str) -> tuple[str, dict[str, Any]]:
+    """
+    The URL without its TLS options, and these; none if it is not ``rediss://``.
+
+    The server's certificate is verified unless the URL says otherwise. Kombu by itself would not:
+    it takes ``rediss://`` without options for ``ssl_cert_reqs=none``.
+    """
+    parts = urlsplit(broker_url)
+    if parts.scheme != "rediss":
+        return broker_url, {}
+    given = dict(parse_qsl(parts.query))
+    options: dict[str, Any] = {name: given.pop(name) for name in list(given) if name in TLS_OPTIONS}
+    requires = options.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
+    options["ssl_cert_reqs"] = TLS_REQUIRES[requires]
+    options["ssl_check_hostname"] = options.get("ssl_check_hostname", "true").lower() != "false"
+    return urlunsplit(parts._replace(query=urlencode(given))), options
 
 
 def job_chain(app: Celery, job_id: str, run: int, index: int | None) -> Signature:
@@ -149,12 +185,8 @@ def lengths(app: Celery) -> dict[str, int]:
 
 
 def _length(connection: Any, name: str) -> int:
-    try:
-        declared = connection.default_channel.queue_declare(name, passive=True)
-    except ChannelError:
-        # An empty queue is none, to Redis.
-        return 0
-    return int(declared.message_count)
+    # Not passively: Kombu 5.7.0 then looks for a key without its prefix.
+    return int(connection.default_channel.queue_declare(name).message_count)
 
 
 def _segment_steps(app: Celery, job_id: str, run: int, index: int) -> list[Signature]:
@@ -167,7 +199,8 @@ def _segment_steps(app: Celery, job_id: str, run: int, index: int) -> list[Signa
 
 
 def _message(app: Celery, name: str, *args: Any) -> Signature:
-    return app.signature(name, args=args, immutable=True)
+    headers = {VERSION_HEADER: VERSION}
+    return app.signature(name, args=args, immutable=True, options={"headers": headers})
 
 
 @dataclass(frozen=True)
@@ -200,8 +233,9 @@ def _saves(client: Any) -> bool | None:
 class Doorbell:
     """Rings for jobs, from any thread. Makes its Celery app on first use."""
 
-    def __init__(self, broker_url: Callable[[], str]) -> None:
+    def __init__(self, broker_url: Callable[[], str], *, key_prefix: str = "") -> None:
         self._broker_url = broker_url
+        self._key_prefix = key_prefix
         self._lock = threading.Lock()
         self._app: Celery | None = None
 
@@ -239,7 +273,7 @@ class Doorbell:
     def _celery(self) -> Celery:
         with self._lock:
             if self._app is None:
-                self._app = make_app(self._broker_url())
+                self._app = make_app(self._broker_url(), key_prefix=self._key_prefix)
             return self._app
 
     def facts(self) -> BrokerFacts:

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from socket import gethostname
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
@@ -26,6 +26,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -43,6 +44,16 @@ LONGEST_PREPARE_AHEAD = timedelta(hours=20)
 SHORTEST_METRICS_TOKEN = 16
 #: Quotas count for a day, and containers live as long: nothing younger is forgotten.
 SHORTEST_KEEP = timedelta(days=2)
+
+#: What a broker's URL may begin with, and what one of ``rediss://`` may ask for.
+BROKER_SCHEMES = ("redis", "rediss", "redis+socket")
+TLS_OPTIONS = (
+    "ssl_cert_reqs",
+    "ssl_ca_certs",
+    "ssl_certfile",
+    "ssl_keyfile",
+    "ssl_check_hostname",
+)
 
 
 def _seconds(value: Any) -> Any:
@@ -80,6 +91,8 @@ class Settings(BaseSettings):
     broker_url: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("THREADSWORKER_BROKER_URL", "REDIS_URL")
     )
+    #: What every key in Redis begins with, for a Redis that others use too: ``threadsworker:``.
+    broker_key_prefix: str = ""
     #: Comma separated; the first encrypts, all decrypt. None: a key file in `home`.
     secret_key: SecretStr | None = None
 
@@ -123,6 +136,12 @@ class Settings(BaseSettings):
     #: Whether a container is given up when every publish of it was answered with "not found".
     #: Off: wait until it expires.
     sole_attempt_rule: bool = True
+    #: How long a worker that was asked to stop waits for the steps that it is at, above all for
+    #: Meta's answer to a publish. What is not done by then is left as its rows tell, and others
+    #: take it up at once. Whatever stops the worker must have more patience than this: Kubernetes
+    #: kills after 30 s, systemd after 90 s.
+    shutdown_grace: Duration = timedelta(seconds=25)
+
     #: How long before its time a scheduled post is prepared.
     prepare_ahead: Duration = timedelta(minutes=10)
     #: Chains of one account at work at the same time.
@@ -192,6 +211,33 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("THREADSWORKER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
     )
 
+    @field_validator("broker_url")
+    @classmethod
+    def _broker_can_be_spoken_to(cls, value: SecretStr | None) -> SecretStr | None:
+        """The URL is not repeated in any error: it may hold a password."""
+        if value is None:
+            return None
+        parts = urlsplit(value.get_secret_value())
+        if parts.scheme not in BROKER_SCHEMES:
+            raise ValueError(
+                f"{parts.scheme or 'an address without a scheme'} is not supported; it begins "
+                f"with one of {', '.join(f'{scheme}://' for scheme in BROKER_SCHEMES)}"
+            )
+        given = dict(parse_qsl(parts.query))
+        for name in (name for name in given if name.startswith("ssl_")):
+            if name not in TLS_OPTIONS or parts.scheme != "rediss":
+                raise ValueError(
+                    f"{name} is no option of {parts.scheme}://; rediss:// has "
+                    f"{', '.join(TLS_OPTIONS)}"
+                )
+        requires = given.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
+        if requires not in ("required", "optional", "none"):
+            raise ValueError("ssl_cert_reqs must be required, optional or none")
+        for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+            if name in given and not Path(given[name]).is_file():
+                raise ValueError(f"{name}: there is no file {given[name]}")
+        return value
+
     @model_validator(mode="after")
     def _durations_fit_together(self) -> Self:
         if self.lease < timedelta(seconds=1):
@@ -214,7 +260,7 @@ class Settings(BaseSettings):
         for name in ("publish_timeout", "http_timeout", "github_upload_timeout"):
             if getattr(self, name) <= timedelta(0):
                 raise ValueError(f"{name.upper()} must be above 0")
-        for name in ("quiet_period", "missed_after", "video_reply_settle"):
+        for name in ("quiet_period", "missed_after", "video_reply_settle", "shutdown_grace"):
             if getattr(self, name) < timedelta(0):
                 raise ValueError(f"{name.upper()} must not be negative")
         for name in ("keep_jobs", "keep_failed_jobs", "keep_events"):

@@ -186,7 +186,9 @@ class _Reception:
                 settings.ensure_home()
                 desk = Desk(settings)
                 schema.ensure(desk.engine, embedded=settings.embedded_database)
-                self._doorbell = Doorbell(partial(_broker, settings))
+                self._doorbell = Doorbell(
+                    partial(_broker, settings), key_prefix=settings.broker_key_prefix
+                )
                 self._desk = desk
             return self._desk
 

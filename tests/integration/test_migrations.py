@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from alembic import command
-from sqlalchemy import text
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
+import pytest
+from alembic import command
+from sqlalchemy import Engine, text
+
+from tests.services import PostgresServer, eventually
+from threadsworker.errors import InvalidSettings
 from threadsworker.store import accounts, schema
 from threadsworker.store.database import make_engine, reading
 
@@ -39,3 +46,69 @@ def test_an_account_of_version_0002_keeps_its_token_and_is_looked_at_at_once(
     with engine.begin() as connection:
         command.downgrade(schema._config(connection), "0002")
     engine.dispose()
+
+
+def at(engine: Engine, version: str) -> None:
+    with engine.begin() as connection:
+        command.upgrade(schema._config(connection), version)
+
+
+def test_a_schema_that_is_behind_is_refused_with_the_command_to_run(database_url: str) -> None:
+    engine = make_engine(database_url)
+    for version in ("none", "0003"):
+        if version != "none":
+            at(engine, version)
+        with pytest.raises(InvalidSettings, match=f"{version}.*`threadsworker db upgrade`"):
+            schema.ensure(engine, embedded=False)
+    engine.dispose()
+
+
+def test_a_schema_that_is_newer_will_do_and_is_left_alone(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE job ADD COLUMN shine VARCHAR"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    schema.ensure(engine, embedded=False)
+    schema.ensure(engine, embedded=True)
+    schema.upgrade(engine)
+    assert schema.versions(engine)[0] == "9999"
+
+
+def test_several_upgrades_at_once_are_one(database_url: str) -> None:
+    engines = [make_engine(database_url) for _ in range(4)]
+    with ThreadPoolExecutor(len(engines)) as pool:
+        list(pool.map(schema.upgrade, engines))
+    assert schema.versions(engines[0])[0] == schema.versions(engines[0])[1]
+    for engine in engines:
+        engine.dispose()
+
+
+def test_an_upgrade_that_has_to_wait_for_a_table_lets_others_use_it(
+    postgres: PostgresServer,
+) -> None:
+    with postgres.database() as url, psycopg.connect(url) as slow, psycopg.connect(url) as other:
+        engine = make_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+        at(engine, "0001")
+        # Given somebody who is slow with a job
+        slow.execute("SELECT * FROM job")
+        upgrading = threading.Thread(target=schema.upgrade, args=[engine])
+        upgrading.start()
+        eventually(lambda: _waits_for_a_lock(other), timeout=60)
+        # Then the next one is not kept waiting until that one is done
+        other.execute("SET statement_timeout = '60 s'")
+        other.execute("SELECT * FROM job")
+        other.rollback()
+        # and the schema is upgraded when that one is
+        assert upgrading.is_alive()
+        slow.rollback()
+        upgrading.join(60)
+        assert schema.versions(engine)[0] == schema.versions(engine)[1]
+        engine.dispose()
+
+
+def _waits_for_a_lock(connection: psycopg.Connection) -> bool:
+    waiting = connection.execute(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    ).fetchone()
+    connection.rollback()
+    return bool(waiting and waiting[0])

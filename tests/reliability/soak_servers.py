@@ -16,7 +16,7 @@ from time import monotonic, sleep
 
 import psycopg
 
-from tests.services import RedisServer, _postgres_programs
+from tests.services import RedisServer, postgres_programs
 
 #: Seconds that a server may take to start, crash recovery included.
 START = 60.0
@@ -126,7 +126,7 @@ def _other_than_root(data: Path) -> str | None:
 @contextmanager
 def postgres_cluster(data: Path) -> Iterator[PostgresCluster]:
     """A running `PostgresCluster`."""
-    programs = _postgres_programs()
+    programs = postgres_programs()
     assert programs is not None, "the soak needs the programs of PostgreSQL (initdb, postgres)"
     cluster = PostgresCluster(programs, data)
     cluster.create()

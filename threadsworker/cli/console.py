@@ -87,3 +87,18 @@ def errors_as_exit_codes(*, as_json: bool = False) -> Iterator[None]:
     except (ThreadsWorkerError, TimeoutError) as error:
         note(str(error))
         raise typer.Exit(FAILED) from None
+    except Exception as error:
+        if (said := _database_says(error)) is None:
+            raise
+        note(f"The database does not answer: {said}")
+        raise typer.Exit(FAILED) from None
+
+
+def _database_says(error: Exception) -> str | None:
+    """The driver's own first line, if the database is away; None if it is another error."""
+    # Imported for an error only: it takes its time.
+    from sqlalchemy.exc import InterfaceError, OperationalError
+
+    if not isinstance(error, InterfaceError | OperationalError):
+        return None
+    return str(error.orig).partition("\n")[0]

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 from uuid import uuid4
@@ -25,8 +26,8 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 #: A child that has lived for this long is started again at once.
 STEADY = 60.0
-#: Seconds that children are given to end after SIGTERM.
-GRACE = 60.0
+#: Time that a worker needs to end, once its own grace period is over.
+FAREWELL = timedelta(seconds=10)
 _PR_SET_PDEATHSIG = 1
 #: Celery looks for `tasks` in the working directory first, and an app may have one there.
 _CELERY = (
@@ -117,6 +118,8 @@ class Family:
     commands: Mapping[str, Sequence[str]]
     env: Mapping[str, str] | None = None
     log: Path | None = None
+    #: What children are given to end after SIGTERM.
+    grace: timedelta = timedelta(seconds=60)
     _children: list[_Child] = field(default_factory=list)
     _asked: threading.Event = field(default_factory=threading.Event)
 
@@ -143,7 +146,7 @@ class Family:
         for child in self._children:
             if child.process is not None and child.process.poll() is None:
                 child.process.terminate()
-        deadline = monotonic() + GRACE
+        deadline = monotonic() + self.grace.total_seconds()
         for child in self._children:
             if child.process is None:
                 continue

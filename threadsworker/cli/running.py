@@ -32,7 +32,7 @@ def up(
         if flower:
             commands["flower"] = processes.flower_command(settings)
         note(f"{', '.join(commands)} at work in {settings.home}; Ctrl-C ends them")
-        processes.Family(commands).run()
+        processes.Family(commands, grace=settings.shutdown_grace + processes.FAREWELL).run()
 
 
 def worker(
@@ -167,11 +167,14 @@ def upgrade_database() -> None:
     from threadsworker.store import schema
     from threadsworker.store.database import make_engine
 
-    settings = load_settings()
-    settings.ensure_home()
-    engine = make_engine(settings.sqlalchemy_url)
-    schema.upgrade(engine)
-    note(f"the database is at schema version {schema.versions(engine)[0]}")
+    with errors_as_exit_codes():
+        settings = load_settings()
+        settings.ensure_home()
+        engine = make_engine(settings.sqlalchemy_url)
+        schema.upgrade(engine)
+        present, ours = schema.versions(engine)
+        newer = f"; that is newer than this program's {ours}" if schema.is_newer(present) else ""
+        note(f"the database is at schema version {present}{newer}")
 
 
 def _ready(**given: object) -> tuple[Settings, Hold | None]:

@@ -45,7 +45,7 @@ class Base:
         """
         self.settings = settings or load_settings()
         self._now = now
-        self._doorbell = Doorbell(self._broker_url)
+        self._doorbell = Doorbell(self._broker_url, key_prefix=self.settings.broker_key_prefix)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
 

@@ -63,7 +63,12 @@ class Desk:
     @property
     def worker(self) -> str:
         """This process, for the rows. Host and pid alone would come back after a restart."""
-        return f"{self._start}-{os.getpid()}"
+        return f"{self.family}{os.getpid()}"
+
+    @property
+    def family(self) -> str:
+        """What the ids of this worker's processes begin with, and no other's."""
+        return f"{self._start}-"
 
     @cached_property
     def engine(self) -> Engine:

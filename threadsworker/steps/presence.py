@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from threadsworker.settings import Settings
 from threadsworker.steps.desk import Desk
-from threadsworker.store import workers
+from threadsworker.store import runs, workers
 from threadsworker.store.database import clock
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,17 @@ class Presence:
         self._thread = None
         with suppress(SQLAlchemyError), self._desk.transaction() as session:
             workers.leave(session, self._desk.worker)
+
+    def hand_over(self) -> None:
+        """
+        The whole worker ends: whatever a process of it still had in hand is due now.
+
+        Call it when none of them is at work any more. One that is loses its claim, and decides
+        nothing from then on.
+        """
+        with suppress(SQLAlchemyError), self._desk.transaction() as session:
+            left = workers.leave_all(session, self._desk.family)
+            runs.orphan(session, left, now=clock(session))
 
     def _tell(self) -> None:
         every = beat_every(self._desk.settings).total_seconds()

@@ -14,6 +14,7 @@ from threadsworker.errors import (
     NoAnswer,
     NotFound,
     NotPossible,
+    NotUnderstood,
     RateLimited,
     RequestRefused,
     ThreadsWorkerError,
@@ -44,6 +45,8 @@ AMBIGUOUS_TRIES = 8
 UNFETCHABLE_TRIES = 2
 UNFETCHABLE = 2207052
 
+#: How often a job that a newer version wrote is looked at.
+NEWER_CHECK = timedelta(seconds=30)
 #: How often a quota that Meta calls used up is looked at.
 QUOTA_CHECK = timedelta(minutes=15)
 
@@ -70,6 +73,9 @@ def outcome_of(error: ThreadsWorkerError, *, tries: int, dice: random.Random) ->
     if isinstance(error, OnHold):
         return Wait(delay=error.rest, reason=error.reason, rewind=True)
     trouble = trouble_of(error)
+    if isinstance(error, NotUnderstood):
+        # Parked, so that a newer worker may be the one to take it up.
+        return Wait(NEWER_CHECK, WaitReason.BACKOFF, trouble=trouble, rewind=True)
     if isinstance(error, RateLimited):
         return _limited(error, trouble)
     if isinstance(error, TokenRejected | InvalidSettings):
@@ -140,6 +146,9 @@ def trouble_of(error: ThreadsWorkerError) -> Trouble:
         return Trouble("media.missing", str(error), "Enqueue the post again with its media.")
     if isinstance(error, NotPossible):
         return Trouble(error.code, str(error), "Enqueue the post again with its media.")
+    if isinstance(error, NotUnderstood):
+        advice = "Upgrade the workers; until then the job waits for one that is newer."
+        return Trouble("newer_version", str(error), advice)
     return Trouble("unexpected", str(error), "Look at the worker's log.")
 
 

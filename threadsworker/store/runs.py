@@ -18,7 +18,7 @@ from sqlmodel import Session, col, select, update
 from threadsworker.job import JobState
 from threadsworker.notice import NoticeEvent
 from threadsworker.store import events, notices, segments
-from threadsworker.store.jobs import under_way
+from threadsworker.store.jobs import CLAIMABLE, under_way
 from threadsworker.store.tables import JobRow
 
 #: States from which a person starts a job again.
@@ -295,6 +295,25 @@ def unheard(session: Session, job_id: str, *, run: int, now: datetime) -> None:
             col(JobRow.state).in_([JobState.QUEUED, JobState.SCHEDULED]),
         )
         .values(wake_at=now, overdue_at=None)
+    )
+
+
+def give_back(session: Session, job_id: str, *, run: int, until: datetime) -> None:
+    """
+    held by nobody → the same, due at `until`: its message was not understood by who took it.
+
+    No message is under way any more, so it is due however long the queue is.
+    """
+    session.exec(
+        update(JobRow)
+        .where(
+            col(JobRow.id) == job_id,
+            col(JobRow.run) == run,
+            col(JobRow.state).in_(list(CLAIMABLE)),
+            col(JobRow.lease_until).is_(None),
+            col(JobRow.overdue_at).is_not(None),
+        )
+        .values(wake_at=until, overdue_at=None)
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import timedelta
 from pathlib import Path
 
 from alembic import command
@@ -9,12 +11,28 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from threadsworker.errors import InvalidSettings
 from threadsworker.store.row import VERSION_TABLE
 
 #: Taken on PostgreSQL while migrating, so that several workers may start at once.
 _LOCK = 0x7468_7764
+#: How long a change waits for its lock on a table before it lets others pass, on PostgreSQL, and
+#: for how long it is tried again.
+LOCK_TIMEOUT = timedelta(seconds=2)
+PATIENCE = timedelta(minutes=2)
+#: PostgreSQL's codes: the lock was not to be had in time; a deadlock, of which this is the loser.
+_IN_THE_WAY = {"55P03", "40P01"}
+
+logger = logging.getLogger(__name__)
+
+
+def _is_in_the_way(error: BaseException) -> bool:
+    """Whether others held what the migration needs, so that trying again helps."""
+    code = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return isinstance(error, DBAPIError) and code in _IN_THE_WAY
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -24,12 +42,28 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
+@retry(
+    retry=retry_if_exception(_is_in_the_way),
+    stop=stop_after_delay(PATIENCE),
+    wait=wait_random(0.2, 1.0),
+    reraise=True,
+)
 def upgrade(engine: Engine) -> None:
-    """Bring the schema up to this version's. Safe to run twice, and in several processes."""
+    """
+    Bring the schema up to this version's. Safe to run twice, and in several processes.
+
+    Workers may be at work meanwhile. On PostgreSQL they are held up for moments only: a change
+    that cannot have its lock soon lets them pass, and is tried again. A schema that is newer than
+    this version's is left alone.
+    """
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        command.upgrade(_config(connection), "head")
+            # From here on: whoever waits for a table holds up all who come after it.
+            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT.seconds} s'"))
+        present = MigrationContext.configure(connection).get_current_revision()
+        if not is_newer(present):
+            command.upgrade(_config(connection), "head")
 
 
 def versions(engine: Engine) -> tuple[str | None, str | None]:
@@ -42,22 +76,35 @@ def versions(engine: Engine) -> tuple[str | None, str | None]:
     return present, ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def is_newer(version: str | None) -> bool:
+    """Whether a later version of threadsworker made the schema: its number is not known here."""
+    scripts = ScriptDirectory.from_config(_config())
+    return version is not None and version not in {one.revision for one in scripts.walk_revisions()}
+
+
 def ensure(engine: Engine, *, embedded: bool) -> None:
     """
-    Make sure that the schema is this version's; the embedded database is upgraded unasked.
+    Make sure that the schema has what this version needs; the embedded database is upgraded
+    unasked.
+
+    One that is newer will do, since migrations only add: while workers are replaced one by one,
+    those of before go on, and may be started again.
 
     Raises
     ------
     InvalidSettings:
-        Another database is behind (or ahead): `threadsworker db upgrade` is an operator's call.
+        Another database is behind: `threadsworker db upgrade` is an operator's call.
     """
     present, wanted = versions(engine)
     if present == wanted:
+        return
+    if is_newer(present):
+        logger.info("the schema is of version %s, newer than this program's %s", present, wanted)
         return
     if embedded:
         upgrade(engine)
         return
     raise InvalidSettings(
-        f"the database is at schema version {present}, this program needs {wanted}: "
+        f"the database is at schema version {present or 'none'}, this program needs {wanted}: "
         "run `threadsworker db upgrade`"
     )

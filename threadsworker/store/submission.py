@@ -15,6 +15,7 @@ from sqlalchemy import Insert, insert
 from sqlmodel import Session
 
 from threadsworker import report
+from threadsworker.errors import NotUnderstood
 from threadsworker.job import JobState, SegmentState
 from threadsworker.plan import options_of
 from threadsworker.post import (
@@ -230,9 +231,22 @@ def _media_identity(item: MediaItem) -> list[str | None]:
 
 
 def planned_segment(row: SegmentRow, media: Sequence[MediaRow]) -> Segment:
-    """The `Segment` that `submit` was given, read back from its rows."""
+    """
+    The `Segment` that `submit` was given, read back from its rows.
+
+    Raises
+    ------
+    NotUnderstood:
+        A newer version wrote them, with options that are unknown here.
+    """
     items = [item.model_dump(include=_MEDIA) for item in media]
-    return _read(row.index, row.text, row.options, items)
+    try:
+        return _read(row.index, row.text, row.options, items)
+    except (TypeError, ValueError):
+        # The error itself would repeat what people wrote.
+        raise NotUnderstood(
+            f"segment {row.index} has options that this version does not know"
+        ) from None
 
 
 def written(planned: Sequence[Segment]) -> list[dict[str, Any]]:

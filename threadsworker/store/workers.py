@@ -38,6 +38,16 @@ def leave(session: Session, worker: str) -> None:
     session.exec(delete(WorkerRow).where(col(WorkerRow.id) == worker))
 
 
+def leave_all(session: Session, family: str) -> list[str]:
+    """seen → nothing, for the processes of one worker: the ids of those that had not left."""
+    gone = session.exec(
+        delete(WorkerRow)
+        .where(col(WorkerRow.id).startswith(family, autoescape=True))
+        .returning(col(WorkerRow.id))
+    ).all()
+    return [row[0] for row in gone]
+
+
 def silent(session: Session, *, since: datetime) -> list[str]:
     """seen before `since` → nothing: the ids of workers that count as dead, told once."""
     gone = session.exec(
