@@ -1,64 +1,23 @@
 """
 Log lines for people, on stderr, with no secret in them.
 
-Secrets are taken out twice: by value (those that were registered) and by pattern (those
-that look like one). Both work on the finished line, exception and stack included, so
-nothing that a call site does can go around them.
+Secrets are taken out by `threadsworker.redaction`, which works on the finished line, exception
+and stack included, so nothing that a call site does can go around it.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import sys
 import time
 from typing import TextIO
-from urllib.parse import quote
 
-from pydantic import SecretStr
+from threadsworker.redaction import MARK as MARK
+from threadsworker.redaction import redact as redact
+from threadsworker.redaction import redacted as redacted
 
-#: What stands where a secret was.
-MARK = "[redacted]"
-#: Characters below which a value is not taken out: it would hit ordinary words.
-SHORTEST_SECRET = 8
 #: Libraries that write whole URLs into their lines below WARNING.
 TALKATIVE = ("urllib3", "requests", "httpx", "httpcore")
-
-_KEY = r"[\w-]*(?:token|secret|password|appsecret_proof)"
-#: Each keeps its first group, which tells a reader what was taken out.
-_PATTERNS = (
-    # access_token=…, "client_secret": "…"
-    re.compile(rf"""(?i)(\b{_KEY}["']?(?:=|:\s*["'])["']?)[^\s&"',;<>\[\]{{}}()]+"""),
-    re.compile(r"(?i)(\bbearer\s+)[\w.~+/=|-]{8,}"),
-    # redis://user:password@host
-    re.compile(r"""(://[^\s:/?#@"']*:)[^\s/?#@"']+(?=@)"""),
-    # The tokens of Threads and of GitHub, wherever they stand.
-    re.compile(r"(\bTH(?:AA|Q))[\w-]{16,}"),
-    re.compile(r"(\bgh[pousr]_)\w{16,}"),
-    re.compile(r"(\bgithub_pat_)\w{16,}"),
-)
-
-#: Added to from any thread, by single steps that need no lock: one that is held when a process
-#: forks is held for ever in the child.
-_secrets: set[str] = set()
-
-
-def redact(secret: SecretStr) -> None:
-    """Take this value out of every line that this process logs from now on."""
-    value = secret.get_secret_value()
-    if len(value) >= SHORTEST_SECRET:
-        _secrets.add(value)
-        _secrets.add(quote(value, safe=""))
-
-
-def redacted(text: str) -> str:
-    """The text with every known secret, and all that looks like one, replaced by a mark."""
-    # The longest first: a secret may be the beginning of another.
-    for secret in sorted(_secrets, key=len, reverse=True):
-        text = text.replace(secret, MARK)
-    for pattern in _PATTERNS:
-        text = pattern.sub(rf"\g<1>{MARK}", text)
-    return text
 
 
 class Redaction(logging.Filter):
