@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from threadsworker.cli import (
     changing,
     importing,
     insights,
+    keys,
     looking,
     managing,
     posting,
@@ -59,6 +61,7 @@ app.add_typer(accounts.app, name="account")
 app.add_typer(signing_in.app, name="auth")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(subscriptions.app, name="subscription")
+app.add_typer(keys.app, name="keys")
 database = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(database, name="db")
 
@@ -127,5 +130,6 @@ def _root(
 
 
 def main() -> None:
-    """The console script."""
+    """The console script. What it writes into the home is its user's alone."""
+    os.umask(os.umask(0o077) | 0o077)
     app()
