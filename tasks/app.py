@@ -9,6 +9,7 @@ time-out, an hour later, to find that run long over.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from celery.signals import (
@@ -21,6 +22,7 @@ from celery.signals import (
 
 from threadsworker import queue
 from threadsworker.broker import broker_url
+from threadsworker.crypto import signing_keys
 from threadsworker.log import configure
 from threadsworker.settings import load_settings
 from threadsworker.steps.desk import Desk
@@ -30,12 +32,17 @@ from threadsworker.steps.upkeep import follow
 
 settings = load_settings()
 
+#: What a worker, a beat or Flower writes is its user's alone: beat's schedule, Flower's memory.
+os.umask(os.umask(0o077) | 0o077)
+
 app = queue.make_app(
     settings.broker_url.get_secret_value()
     if settings.broker_url
-    else broker_url(settings.ensure_home())
+    else broker_url(settings.ensure_home()),
+    keys=signing_keys(settings),
 )
 app.set_current()
+app.task_cls = "tasks.step:Step"
 app.Task.Request = "tasks.request:Request"
 app.conf.update(
     include=["tasks.pipeline", "tasks.upkeep", "tasks.notices"],

@@ -134,8 +134,12 @@ def key_file(settings: Settings) -> KeyFile:
     return KeyFile(settings.secret_key_file or settings.home / "secret.key")
 
 
-def signing_keys(settings: Settings) -> Callable[[], Sequence[bytes]]:
-    """The keys that messages are signed with, as they are at each call; see `KeyRing`."""
+def signing_keys(settings: Settings) -> Callable[[], Sequence[bytes]] | None:
+    """
+    What messages are signed with, as it is at each call; None if they are not, by the settings.
+    """
+    if not settings.sign_messages:
+        return None
     cipher = load_cipher(settings)
     kept: list[tuple[KeyRing, list[bytes]]] = []
 

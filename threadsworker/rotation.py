@@ -22,7 +22,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Engine
 
 from threadsworker import report
-from threadsworker.crypto import Cipher, KeyRing, key_file, load_cipher
+from threadsworker.crypto import KeyRing, key_file, load_cipher
 from threadsworker.errors import InvalidSettings, NotPossible
 from threadsworker.keyfile import KeyFile
 from threadsworker.settings import Settings
@@ -52,7 +52,7 @@ class Rotation:
     def status(self) -> report.Keys:
         """Which keys there are, and how many values each of them opens."""
         ring = self._cipher.ring()
-        counts = Counter({name: 0 for name in ring.ids})
+        counts = Counter(dict.fromkeys(ring.ids, 0))
         for _, found in sealed.walk(self._batch):
             counts.update(ring.id_of(value) or UNREADABLE for _, value in found)
         return self._told(ring, dict(counts), resealed=0)

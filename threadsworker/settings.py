@@ -8,6 +8,7 @@ Settings that contradict each other are refused with a sentence.
 
 from __future__ import annotations
 
+import stat
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -226,6 +227,16 @@ class Settings(BaseSettings):
         """`home`, made if need be, readable by its owner alone."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.home
+
+    def home_is_open_to(self) -> str | None:
+        """Who else than its owner may enter `home`, and what to do about it; None: nobody."""
+        found = self.home.stat()
+        if not stat.S_IMODE(found.st_mode) & 0o077:
+            return None
+        return (
+            f"{self.home} has mode {stat.S_IMODE(found.st_mode):04o}: others than its owner may "
+            f"enter it. Run `chmod 700 {self.home}`"
+        )
 
 
 def load_settings(**given: Any) -> Settings:

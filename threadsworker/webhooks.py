@@ -39,8 +39,8 @@ except ModuleNotFoundError as missing:
     ) from None
 
 from threadsworker.broker import broker_url
+from threadsworker.crypto import signing_keys
 from threadsworker.errors import BadSignature, InvalidSettings
-from threadsworker.log import redact
 from threadsworker.queue import Doorbell
 from threadsworker.settings import Settings, load_settings
 from threadsworker.steps import inbound
@@ -180,13 +180,12 @@ class _Reception:
         with self._lock:
             if self._desk is None:
                 settings = self._given or load_settings()
-                for secret in [*_secrets(settings), settings.webhook_verify_token]:
-                    if secret is not None:
-                        redact(secret)
                 settings.ensure_home()
                 desk = Desk(settings)
                 schema.ensure(desk.engine, embedded=settings.embedded_database)
-                self._doorbell = Doorbell(partial(_broker, settings))
+                self._doorbell = Doorbell(
+                    partial(_broker, settings), keys=partial(signing_keys, settings)
+                )
                 self._desk = desk
             return self._desk
 

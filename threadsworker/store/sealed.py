@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, SQLModel, col, select, update
 
 from threadsworker.store.account_row import AccountRow
@@ -33,14 +33,12 @@ class Sealed:
         return f"{self.row.__tablename__}.{self.column}"
 
     @property
-    def id(self) -> ColumnElement[Any]:
-        found: ColumnElement[Any] = col(getattr(self.row, "id"))  # noqa: B009 - of any table
-        return found
+    def id(self) -> Mapped[Any]:
+        return col(getattr(self.row, "id"))  # noqa: B009 - of any table
 
     @property
-    def value(self) -> ColumnElement[Any]:
-        found: ColumnElement[Any] = col(getattr(self.row, self.column))
-        return found
+    def value(self) -> Mapped[Any]:
+        return col(getattr(self.row, self.column))
 
 
 #: All there are: who adds a column of ciphertexts adds it here.
