@@ -23,13 +23,14 @@ from celery.signals import (
 from threadsworker import queue
 from threadsworker.broker import broker_url
 from threadsworker.crypto import signing_keys
-from threadsworker.log import configure
+from threadsworker.log import configure, redact_tracebacks
 from threadsworker.settings import load_settings
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.presence import Presence
 from threadsworker.steps.start import prepare
 from threadsworker.steps.upkeep import follow
 
+redact_tracebacks()
 settings = load_settings()
 
 #: What a worker, a beat or Flower writes is its user's alone: beat's schedule, Flower's memory.

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
+import traceback
+from types import TracebackType
 from typing import TextIO
 
 from threadsworker.redaction import MARK as MARK
@@ -77,3 +80,22 @@ def configure(level: str | int = "INFO", *, stream: TextIO | None = None) -> Non
     root.setLevel(level)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def redact_tracebacks() -> None:
+    """What nobody caught is written to stderr as ever, without its secrets: in any thread."""
+
+    def write(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        written = "".join(traceback.format_exception(kind, error, trace))
+        if sys.stderr is not None:
+            sys.stderr.write(redacted(written))
+
+    def of_thread(told: threading.ExceptHookArgs) -> None:
+        if told.exc_type is not SystemExit and told.exc_value is not None:
+            write(told.exc_type, told.exc_value, told.exc_traceback)
+
+    def unraisable(told: sys.UnraisableHookArgs) -> None:
+        if told.exc_value is not None:
+            write(told.exc_type, told.exc_value, told.exc_traceback)
+
+    sys.excepthook, threading.excepthook, sys.unraisablehook = write, of_thread, unraisable

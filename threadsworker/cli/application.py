@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from typing import Annotated
 
 import typer
@@ -25,7 +26,8 @@ from threadsworker.cli import (
     subscriptions,
     tokens,
 )
-from threadsworker.cli.console import errors_as_exit_codes
+from threadsworker.cli.console import FAILED, errors_as_exit_codes, note
+from threadsworker.log import redact_tracebacks
 
 EPILOG = """
 Examples:
@@ -132,4 +134,10 @@ def _root(
 def main() -> None:
     """The console script. What it writes into the home is its user's alone."""
     os.umask(os.umask(0o077) | 0o077)
-    app()
+    redact_tracebacks()
+    try:
+        app()
+    except Exception:
+        # Typer has a hook of its own, which does not redact.
+        note(traceback.format_exc().rstrip())
+        raise SystemExit(FAILED) from None
