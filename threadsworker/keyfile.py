@@ -61,13 +61,15 @@ class KeyFile:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise InvalidSettings(f"{self._path} cannot be read: {error.strerror}") from None
-        with os.fdopen(descriptor, encoding="utf-8") as file:
+        try:
             # Of the file that was opened, not of what stands at its name a moment later.
             _check_private(self._path, os.fstat(descriptor))
-            try:
+            with os.fdopen(descriptor, encoding="utf-8", closefd=False) as file:
                 keys = file.read().strip()
-            except UnicodeDecodeError:
-                raise InvalidSettings(f"{self._path} holds no key: it is not text") from None
+        except UnicodeDecodeError:
+            raise InvalidSettings(f"{self._path} holds no key: it is not text") from None
+        finally:
+            os.close(descriptor)
         if not keys:
             raise InvalidSettings(
                 f"{self._path} is empty: put the key back that was in it, from a backup"

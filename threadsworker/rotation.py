@@ -36,6 +36,8 @@ KEEP_OLD_KEYS = timedelta(minutes=15)
 #: Times that all values are gone through: whoever has just sealed one with the old key has by
 #: then noticed the new one.
 MOST_ROUNDS = 5
+#: Values that are looked at, and replaced, in one transaction.
+BATCH = 200
 #: What `Keys` calls values that no key opens.
 UNREADABLE = "none"
 
@@ -43,9 +45,9 @@ UNREADABLE = "none"
 class Rotation:
     """The keys of an installation, and what is sealed with them."""
 
-    def __init__(self, engine: Engine, *, settings: Settings) -> None:
+    def __init__(self, engine: Engine, *, settings: Settings, batch: int = BATCH) -> None:
         self._engine = engine
-        self._settings = settings
+        self._size = batch
         self._cipher = load_cipher(settings)
         self._file: KeyFile | None = None if settings.secret_key else key_file(settings)
 
@@ -159,7 +161,7 @@ class Rotation:
 
     def _batch(self, of: Sealed, after: str) -> list[tuple[str, str]]:
         with reading(self._engine) as session:
-            return sealed.batch(session, of, after=after)
+            return sealed.batch(session, of, after=after, limit=self._size)
 
     def _told(self, ring: KeyRing, counts: dict[str, int], *, resealed: int) -> report.Keys:
         return report.Keys(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
@@ -20,8 +22,8 @@ _VARIABLE = "THREADSWORKER_SECRET_KEY"
 @app.command()
 def status(as_json: Json = False) -> None:
     """Show the keys, by an id that tells nothing of them, and how many secrets each opens."""
-    with errors_as_exit_codes(as_json=as_json):
-        _answer(_rotation().status(), as_json)
+    with errors_as_exit_codes(as_json=as_json), _rotation() as rotation:
+        _answer(rotation.status(), as_json)
 
 
 @app.command()
@@ -32,8 +34,8 @@ def rotate(as_json: Json = False) -> None:
     The old key is kept until `keys retire`. Keys in THREADSWORKER_SECRET_KEY are yours to change:
     put a new one in front there, restart everything, then run this.
     """
-    with errors_as_exit_codes(as_json=as_json):
-        told = _rotation().rotate()
+    with errors_as_exit_codes(as_json=as_json), _rotation() as rotation:
+        told = rotation.rotate()
         _answer(told, as_json)
         note(f"{told.resealed} sealed anew; {_next(told)}")
 
@@ -41,8 +43,8 @@ def rotate(as_json: Json = False) -> None:
 @app.command()
 def retire(as_json: Json = False) -> None:
     """Drop old keys from the key file: exit 5 if a secret needs one, or might."""
-    with errors_as_exit_codes(as_json=as_json):
-        _answer(_rotation().retire(), as_json)
+    with errors_as_exit_codes(as_json=as_json), _rotation() as rotation:
+        _answer(rotation.retire(), as_json)
         note("backups from before still need the old key: keep it with them, or let them go too")
 
 
@@ -66,7 +68,8 @@ def _next(told: Keys) -> str:
     )
 
 
-def _rotation() -> Rotation:
+@contextmanager
+def _rotation() -> Iterator[Rotation]:
     from threadsworker.rotation import Rotation
     from threadsworker.settings import load_settings
     from threadsworker.store import schema
@@ -75,8 +78,11 @@ def _rotation() -> Rotation:
     settings = load_settings()
     settings.ensure_home()
     engine = make_engine(settings.sqlalchemy_url)
-    schema.ensure(engine, embedded=settings.embedded_database)
-    return Rotation(engine, settings=settings)
+    try:
+        schema.ensure(engine, embedded=settings.embedded_database)
+        yield Rotation(engine, settings=settings)
+    finally:
+        engine.dispose()
 
 
 def _answer(told: Keys, as_json: bool) -> None:

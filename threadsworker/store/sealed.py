@@ -17,9 +17,6 @@ from sqlmodel import Session, SQLModel, col, select, update
 from threadsworker.store.account_row import AccountRow
 from threadsworker.store.notice_tables import SubscriptionRow
 
-#: Values that are looked at, and replaced, in one transaction.
-BATCH = 200
-
 
 @dataclass(frozen=True)
 class Sealed:
@@ -50,13 +47,13 @@ COLUMNS = (
 )
 
 
-def batch(session: Session, of: Sealed, *, after: str) -> list[tuple[str, str]]:
+def batch(session: Session, of: Sealed, *, after: str, limit: int) -> list[tuple[str, str]]:
     """Ids and ciphertexts, by id, of those behind `after`; none: that was all."""
     found = (
         select(of.id, of.value)
         .where(of.id > after, of.value.is_not(None))
         .order_by(of.id)
-        .limit(BATCH)
+        .limit(limit)
     )
     return [(row[0], row[1]) for row in session.exec(found).all()]
 
