@@ -58,7 +58,7 @@ class KeyFile:
             read it.
         """
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise InvalidSettings(f"{self._path} cannot be read: {error.strerror}") from None
         try:
