@@ -29,11 +29,15 @@ crash-matrix-full: $(READY) ## Kill a worker at every point of a job, and fail e
 	@$(BIN)/python -m tests.reliability.crash_matrix --json crash-matrix.json
 	@$(BIN)/python -m tests.reliability.fault_matrix --into crash-matrix.json
 
-check: $(READY) ## Format, lint, types, and the direction of imports
+check: $(READY) ## Format, lint, types, the direction of imports, and known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/audit.py
+
+audit: $(READY) ## Look the pinned dependencies up for known vulnerabilities
+	@$(BIN)/python .ci/audit.py
 
 fix: $(READY) ## Format, and mend what the linter can
 	$(BIN)/ruff format .
@@ -62,4 +66,4 @@ $(READY): requirements-dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-.PHONY: help demo test bench soak crash-matrix-full check fix setup system lock
+.PHONY: help demo test bench soak crash-matrix-full check audit fix setup system lock
