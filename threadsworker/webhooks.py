@@ -241,7 +241,9 @@ def _guarded(handler: Handler) -> Handler:
             logger.warning("%s: refused: %s", request.url.path, refused)
             return PlainTextResponse("not signed by Meta", 401)
         except _TooLong:
-            return PlainTextResponse(f"more than {LONGEST_BODY} bytes", 413)
+            # Or the rest of it would be read, and thrown away, for as long as it comes.
+            words = f"more than {LONGEST_BODY} bytes"
+            return PlainTextResponse(words, 413, headers={"Connection": "close"})
         except _TooSlow:
             # Who is this slow is not waited for.
             return PlainTextResponse("too slow", 408, headers={"Connection": "close"})
