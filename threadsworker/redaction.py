@@ -126,6 +126,8 @@ def _forms_of(value: str) -> set[str]:
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
         repr(value)[1:-1],
+        ascii(value)[1:-1],
+        repr(plain)[2:-1],
         plain.hex(),
         plain.hex().upper(),
         *_in_base64(plain),

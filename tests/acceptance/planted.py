@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -58,6 +59,16 @@ def forms(secret: str) -> Iterator[bytes]:
         inner = whole[4 : len(whole) - 8]
         yield inner
         yield inner.replace(b"+", b"-").replace(b"/", b"_")
+
+
+def spellings(secret: str) -> Iterator[str]:
+    """The same as programs write it into a line, alone and as a part of something longer."""
+    plain = secret.encode()
+    yield from (secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret))
+    yield from (ascii(secret), repr(plain), plain.hex())
+    for around in (b"", b"operator:", b"an operator:", b"the operators:"):
+        yield base64.b64encode(around + plain).decode()
+        yield base64.urlsafe_b64encode(around + plain + around).decode()
 
 
 def is_in(secret: str, content: bytes) -> bool:

@@ -32,6 +32,7 @@ from tests.acceptance.planted import (
     found,
     is_in,
     process_list,
+    spellings,
 )
 from tests.integration.test_tokens import code
 from tests.receiver import receiver
@@ -39,11 +40,14 @@ from tests.services import PostgresServer, eventually, free_port, redis_server
 from threadsworker import queue
 from threadsworker.errors import ApiError
 from threadsworker.sandbox import Sandbox, SandboxOptions
+from threadsworker.sandbox.faults import Fault, FaultAnswer, FaultMatch
 from threadsworker.sandbox.notifications import hub_signature
 from threadsworker.steps.desk import Desk
 from threadsworker.store import accounts
 from threadsworker.threads_api.connection import QUERY_ONLY
 
+#: How Meta begins the words in which it repeats secrets.
+REFUSAL = "It is told too much"
 #: Leaked on purpose, see above.
 LEAK = f"leaked-on-purpose-{token_hex(8)}"
 PICTURE = str(files("threadsworker.sandbox").joinpath("assets/sunrise.jpg"))
@@ -144,7 +148,8 @@ def work(
     refreshed = installed.run("account", "refresh", "main")
     planted.refreshed_token = token_of(installed)
     assert planted.refreshed_token != planted.access_token
-    installed.publish("after the refresh")
+    sandbox.plan_fault(talkative(planted))
+    failed = installed.json("post", "refused", "--wait", "--timeout", "90", expect=6)["id"]
     planted.code = code(sandbox)
     login = subprocess.run(
         [
@@ -168,6 +173,7 @@ def work(
     printed["what a refresh prints"] = (refreshed.stdout + refreshed.stderr + LEAK).encode()
     answers = [
         ("show", job, "--json"),
+        ("show", failed, "--json"),
         ("account", "show", "main"),
         ("subscription", "deliveries", "--json"),
         ("keys", "rotate"),
@@ -177,6 +183,24 @@ def work(
     shown = [installed.run(*answer) for answer in answers]
     printed["exports"] = b"\n".join((one.stdout + one.stderr).encode() for one in shown)
     return printed
+
+
+#: What no worker has to know.
+_OF_OTHERS = ("flower_password", "metrics_token", "code", "long_lived_token")
+
+
+def talkative(planted: Planted) -> Fault:
+    """Meta refuses a post, and repeats, in every form, all the secrets that a worker knows."""
+    known = planted.all()
+    for name in ("rejected_token", "subscription_secret", "access_token", *_OF_OTHERS):
+        del known[name]
+    words = [word for secret in known.values() if secret for word in spellings(secret)]
+    envelope = {"message": f"{REFUSAL}: {' , '.join(words)}.", "code": 100, "type": "X"}
+    return Fault(
+        match=FaultMatch(service="threads", method="POST", path_regex="/threads$"),
+        act=False,
+        answer=FaultAnswer(status=400, body={"error": envelope}),
+    )
 
 
 def token_of(installed: Installation) -> str:
@@ -307,6 +331,13 @@ def test_none_is_anywhere(run: Run) -> None:
     planted = run.planted.all()
     assert len({value for value in planted.values() if value}) == len(planted) >= 12
     assert found(planted, run.written) == []
+
+
+def test_what_meta_repeats_is_redacted_wherever_its_words_are_shown(run: Run) -> None:
+    places = [where for where, content in run.written.items() if REFUSAL.encode() in content]
+    assert {"exports", "the database", "Flower's task pages"} <= set(places)
+    assert any(where.endswith("worker.log") for where in places)
+    assert all(b"[redacted]" in run.written[where] for where in places)
 
 
 def test_tokens_are_in_no_query_but_where_meta_documents_nothing_else(run: Run) -> None:
