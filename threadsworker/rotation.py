@@ -33,6 +33,8 @@ from threadsworker.store.sealed import Sealed
 #: How long an old key is kept at least: a refresh that began before the new key was there may
 #: put the token that it holds back into the row until its lease is over.
 KEEP_OLD_KEYS = timedelta(minutes=15)
+#: Requests that such a refresh may be waiting for, see `threadsworker.renewal`.
+REQUESTS = 10
 #: Times that all values are gone through: whoever has just sealed one with the old key has by
 #: then noticed the new one.
 MOST_ROUNDS = 5
@@ -48,6 +50,7 @@ class Rotation:
     def __init__(self, engine: Engine, *, settings: Settings, batch: int = BATCH) -> None:
         self._engine = engine
         self._size = batch
+        self._kept_for = max(KEEP_OLD_KEYS, settings.lease, REQUESTS * settings.http_timeout)
         self._cipher = load_cipher(settings)
         self._file: KeyFile | None = None if settings.secret_key else key_file(settings)
 
@@ -102,10 +105,10 @@ class Rotation:
             ring = self._cipher.ring()
             if len(ring.ids) == 1:
                 raise NotPossible("there is one key only", code="keys.nothing_to_retire")
-            rest = KEEP_OLD_KEYS.total_seconds() - (time.time() - self._file.changed_at())
+            rest = self._kept_for.total_seconds() - (time.time() - self._file.changed_at())
             if rest > 0:
                 raise NotPossible(
-                    f"the keys were changed less than {KEEP_OLD_KEYS} ago, and a process may be "
+                    f"the keys were changed less than {self._kept_for} ago, and a process may be "
                     f"about to store what it has sealed with an old one: wait {rest:.0f} s",
                     code="keys.too_young",
                 )

@@ -152,6 +152,18 @@ def test_a_signed_message_is_obeyed_and_no_other(sandbox: Sandbox, tmp_path: Pat
         assert texts(sandbox, "whose message is sent again") == 1
         assert intruder.marks() == []
         assert worker.poll() is None
+        # The home was made by somebody else, and what is made in it is its owner's all the same.
+        assert refusals(installed, f"chmod 700 {installed.home}")
+        assert open_to_others(installed.home) == []
+
+
+def open_to_others(home: Path) -> list[str]:
+    """What of a home others than its owner may read; without the logs of this test's own."""
+    return [
+        str(path)
+        for path in home.rglob("*")
+        if path.suffix != ".log" and path.exists() and path.stat().st_mode & 0o077
+    ]
 
 
 def test_without_the_key_of_the_others_nobody_starts(sandbox: Sandbox, tmp_path: Path) -> None:
