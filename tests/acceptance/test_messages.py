@@ -7,6 +7,7 @@ import json
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -108,7 +109,7 @@ def test_json_is_read_and_nothing_else(sandbox: Sandbox, tmp_path: Path) -> None
         intruder.send_yaml()
         refused = "Refusing to deserialize untrusted content of type"
         for kind in ("pickle", "yaml"):
-            eventually(lambda kind=kind: refusals(installed, f"{refused} {kind}"), timeout=60)
+            eventually(partial(refusals, installed, f"{refused} {kind}"), timeout=60)
         # It lives, and goes on.
         installed.publish("after the intruder")
         assert worker.poll() is None
@@ -138,7 +139,7 @@ def test_a_signed_message_is_obeyed_and_no_other(sandbox: Sandbox, tmp_path: Pat
                 "untrusted content of type json",
                 "untrusted content of type pickle",
             ):
-                eventually(lambda words=words: refusals(installed, words), timeout=60)
+                eventually(partial(refusals, installed, words), timeout=60)
             # The row makes up for the message that was lost.
             assert client.wait(stolen_from.id, timeout=90).state == "published"
             eventually(lambda: texts(sandbox, "whose message is sent again"), timeout=60)

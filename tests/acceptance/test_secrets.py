@@ -321,7 +321,7 @@ class Flower:
 
 
 def until(monitor: object, end: str) -> bytes:
-    seen = []
+    seen: list[str] = []
     while not seen or end not in seen[-1]:
         seen.append(str(monitor.next_command()))  # type: ignore[attr-defined]
     return "\n".join(seen).encode()

@@ -247,7 +247,8 @@ def keep_fresh(house: House) -> None:
 
 
 def test_accounts_are_added_all_the_while(house: House) -> None:
-    stop, added = threading.Event(), []
+    added: list[str] = []
+    stop = threading.Event()
 
     def add() -> None:
         while not stop.is_set() and len(added) < 100:

@@ -224,7 +224,7 @@ def test_nothing_is_read_before_its_signature(reception: Reception) -> None:
 
 def test_a_body_of_no_told_length_is_cut(reception: Reception) -> None:
     """One that goes on for ever: no more of it is taken than is allowed."""
-    taken = []
+    taken: list[bytes] = []
 
     def endless() -> Iterator[bytes]:
         while len(taken) < 1000:
