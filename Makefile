@@ -30,11 +30,15 @@ crash-matrix-full: $(READY) ## Kill a worker at every point of a job, and fail e
 	@$(BIN)/python -m tests.reliability.crash_matrix --json crash-matrix.json
 	@$(BIN)/python -m tests.reliability.fault_matrix --into crash-matrix.json
 
-check: $(READY) ## Format, lint, types, and the direction of imports
+check: $(READY) ## Format, lint, types, the direction of imports, and known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/audit.py
+
+audit: $(READY) ## Look the pinned dependencies up for known vulnerabilities
+	@$(BIN)/python .ci/audit.py
 
 docs: $(READY) ## Write docs/settings.md from the settings class
 	@$(BIN)/python -m tests.settings_page > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
@@ -66,4 +70,4 @@ $(READY): requirements-dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-.PHONY: help demo test bench soak crash-matrix-full check docs fix setup system lock
+.PHONY: help demo test bench soak crash-matrix-full check audit docs fix setup system lock

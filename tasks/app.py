@@ -9,6 +9,7 @@ time-out, an hour later, to find that run long over.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from celery.signals import (
@@ -25,23 +26,30 @@ from celery.signals import (
 from tasks import watching
 from threadsworker import queue, tracing
 from threadsworker.broker import broker_url
+from threadsworker.crypto import signing_keys
 from threadsworker.errors import InvalidSettings
-from threadsworker.log import configure
+from threadsworker.log import configure, redact_tracebacks
 from threadsworker.settings import load_settings
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.presence import Presence
 from threadsworker.steps.start import prepare
 from threadsworker.steps.upkeep import follow
 
+redact_tracebacks()
 settings = load_settings()
+
+#: What a worker, a beat or Flower writes is its user's alone: beat's schedule, Flower's memory.
+os.umask(os.umask(0o077) | 0o077)
 
 app = queue.make_app(
     settings.broker_url.get_secret_value()
     if settings.broker_url
     else broker_url(settings.ensure_home()),
     key_prefix=settings.broker_key_prefix,
+    keys=signing_keys(settings),
 )
 app.set_current()
+app.task_cls = "tasks.task:Task"
 app.Task.Request = "tasks.request:Request"
 app.conf.update(
     include=["tasks.pipeline", "tasks.upkeep", "tasks.notices", "tasks.stopping"],

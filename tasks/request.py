@@ -1,4 +1,9 @@
 """
+What a worker does with a message, where Celery's own way is not ours.
+
+A message that is not signed for its task is refused, where messages are signed. What events say
+is redacted: Flower keeps and shows it.
+
 A message that cannot be acknowledged means that the connection to the broker is lost.
 
 Celery logs such a failure and goes on, and the message keeps its place among those that the
@@ -12,8 +17,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from celery.exceptions import InvalidTaskError
 from celery.utils.log import get_logger
 from celery.worker import request
+
+from threadsworker import queue
+from threadsworker.redaction import redacted
 
 logger = get_logger(__name__)
 
@@ -22,6 +31,18 @@ class Request(request.Request):
     """A message in the hands of a worker."""
 
     acknowledged: bool
+
+    def __init__(self, message: Any, *args: Any, **options: Any) -> None:
+        if not queue.is_genuine(options["app"], message):
+            raise InvalidTaskError("the message is signed for another task than it names")
+        super().__init__(message, *args, **options)
+
+    def send_event(self, type: str, **fields: Any) -> None:
+        """Tell Flower, with no secret in it."""
+        told = {
+            name: redacted(one) if isinstance(one, str) else one for name, one in fields.items()
+        }
+        super().send_event(type, **told)
 
     def acknowledge(self) -> None:
         """Tell the broker, once. A failure ends the connection, and the worker makes a new one."""

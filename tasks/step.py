@@ -22,7 +22,7 @@ class Step(app.Task):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         why = self._why_not(args, kwargs)
         if why is None:
-            return self.run(*args, **kwargs)
+            return super().__call__(*args, **kwargs)
         self.request.chain = None
         give_back(desk, args, kwargs, why=why)
         return None

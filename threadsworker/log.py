@@ -1,9 +1,8 @@
 """
 Log lines, for people or as JSON, on stderr, with no secret in them.
 
-Secrets are taken out twice: by value (those that were registered) and by pattern (those
-that look like one). Both work on the finished line, exception and stack included, so
-nothing that a call site does can go around them.
+Secrets are taken out by `threadsworker.redaction`, which works on the finished line, exception
+and stack included, so nothing that a call site does can go around it.
 
 A line that is logged while a job is worked on says which, whoever logs it.
 """
@@ -14,20 +13,18 @@ import json
 import logging
 import re
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TextIO
-from urllib.parse import quote
+from types import TracebackType
+from typing import Any, TextIO
 
 from threadsworker import subject
+from threadsworker.redaction import MARK as MARK
+from threadsworker.redaction import redact as redact
+from threadsworker.redaction import redacted as redacted
 
-if TYPE_CHECKING:
-    from pydantic import SecretStr
-
-#: What stands where a secret was.
-MARK = "[redacted]"
-#: Characters below which a value is not taken out: it would hit ordinary words.
-SHORTEST_SECRET = 8
 #: Libraries that write whole URLs into their lines below WARNING.
 TALKATIVE = ("urllib3", "requests", "httpx", "httpcore")
 #: Those that say little with many lines.
@@ -36,42 +33,6 @@ CHATTERING = ("alembic",)
 #: A job's id, as `threadsworker.store.submission` makes them, where a line tells of one.
 _ID = re.compile(r"\b[0-9a-f]{20}\b")
 _JOB = re.compile(rf"\b[Jj]ob ({_ID.pattern})")
-
-_KEY = r"[\w-]*(?:token|secret|password|appsecret_proof)"
-#: Each keeps its first group, which tells a reader what was taken out.
-_PATTERNS = (
-    # access_token=…, "client_secret": "…"
-    re.compile(rf"""(?i)(\b{_KEY}["']?(?:=|:\s*["'])["']?)[^\s&"',;<>\[\]{{}}()]+"""),
-    re.compile(r"(?i)(\bbearer\s+)[\w.~+/=|-]{8,}"),
-    # redis://user:password@host
-    re.compile(r"""(://[^\s:/?#@"']*:)[^\s/?#@"']+(?=@)"""),
-    # The tokens of Threads and of GitHub, wherever they stand.
-    re.compile(r"(\bTH(?:AA|Q))[\w-]{16,}"),
-    re.compile(r"(\bgh[pousr]_)\w{16,}"),
-    re.compile(r"(\bgithub_pat_)\w{16,}"),
-)
-
-#: Added to from any thread, by single steps that need no lock: one that is held when a process
-#: forks is held for ever in the child.
-_secrets: set[str] = set()
-
-
-def redact(secret: SecretStr) -> None:
-    """Take this value out of every line that this process logs from now on."""
-    value = secret.get_secret_value()
-    if len(value) >= SHORTEST_SECRET:
-        _secrets.add(value)
-        _secrets.add(quote(value, safe=""))
-
-
-def redacted(text: str) -> str:
-    """The text with every known secret, and all that looks like one, replaced by a mark."""
-    # The longest first: a secret may be the beginning of another.
-    for secret in sorted(_secrets, key=len, reverse=True):
-        text = text.replace(secret, MARK)
-    for pattern in _PATTERNS:
-        text = pattern.sub(rf"\g<1>{MARK}", text)
-    return text
 
 
 class Redaction(logging.Filter):
@@ -183,3 +144,22 @@ def configure(
     root.setLevel(level)
     for name in (*TALKATIVE, *CHATTERING):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def redact_tracebacks() -> None:
+    """What nobody caught is written to stderr as ever, without its secrets: in any thread."""
+
+    def write(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        written = "".join(traceback.format_exception(kind, error, trace))
+        if sys.stderr is not None:
+            sys.stderr.write(redacted(written))
+
+    def of_thread(told: threading.ExceptHookArgs) -> None:
+        if told.exc_type is not SystemExit and told.exc_value is not None:
+            write(told.exc_type, told.exc_value, told.exc_traceback)
+
+    def unraisable(told: sys.UnraisableHookArgs) -> None:
+        if told.exc_value is not None:
+            write(told.exc_type, told.exc_value, told.exc_traceback)
+
+    sys.excepthook, threading.excepthook, sys.unraisablehook = write, of_thread, unraisable

@@ -3,7 +3,8 @@ Builds a job's chain and sends it, by task name. The library's only import of Ce
 
 A message is a doorbell: it carries the job's id, its run and a segment's index, never text,
 media or tokens. What is to be done is in the rows, so a message may be lost, late or
-doubled.
+doubled. It is JSON and nothing else; where the installation says so it is signed, and what is
+not signed is refused. Events, which Flower reads and nobody acts upon, are never signed.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from celery import Celery, chain
+from celery.app.amqp import AMQP, task_message
 from celery.canvas import Signature
 from kombu.exceptions import OperationalError
+from kombu.serialization import register
+from kombu.utils.json import dumps, loads
 from redis.exceptions import RedisError
 
+from threadsworker import signing
 from threadsworker.settings import TLS_OPTIONS, VISIBILITY_TIMEOUT
 
 UPLOAD = "threadsworker.upload"
@@ -60,20 +65,47 @@ CONNECT_TIMEOUT = 3.0
 #: once, or, to a worker that waits for a message, within one second.
 SILENCE = 10.0
 
+#: The serializer of signed messages.
+SIGNED = "threadsworker-signed"
 
-def make_app(broker_url: str, *, key_prefix: str = "") -> Celery:
+
+class _NamedInside(AMQP):  # type: ignore[misc] # Celery has no types
+    """Messages whose body repeats, where the signature holds it, which task they are for."""
+
+    def as_task_v2(self, task_id: str, name: str, *args: Any, **options: Any) -> task_message:
+        message = super().as_task_v2(task_id, name, *args, **options)
+        message.body[2][signing.SIGNED_FOR] = signing.purpose(name, task_id)
+        return message
+
+
+def make_app(broker_url: str, *, key_prefix: str = "", keys: signing.Keys | None = None) -> Celery:
     """
     A Celery app for threadsworker's messages.
 
     It does not become the process's current app: the caller may well have one of its own.
-    `key_prefix` is what all its keys in Redis begin with.
+
+    Parameters
+    ----------
+    key_prefix:
+        What all its keys in Redis begin with.
+    keys:
+        What messages are signed with; None: they are not.
     """
     url, tls = tls_of(broker_url)
-    app = Celery("threadsworker", broker=url, set_as_current=False)
+    app = Celery(
+        "threadsworker",
+        broker=url,
+        set_as_current=False,
+        amqp=None if keys is None else _NamedInside,
+    )
+    if keys is not None:
+        _register_signed(keys)
+    serializer = "json" if keys is None else SIGNED
     app.conf.update(
         broker_use_ssl=tls or False,
-        accept_content=["json"],
-        task_serializer="json",
+        accept_content=[serializer],
+        task_serializer=serializer,
+        event_serializer="json",
         # What came of a job is in its row. Without results nothing is left behind in Redis.
         task_ignore_result=True,
         task_default_queue=STEPS_QUEUE,
@@ -123,6 +155,39 @@ def tls_of(broker_url: str) -> tuple[str, dict[str, Any]]:
     return urlunsplit(parts._replace(query=urlencode(given))), options
 
 
+def _register_signed(keys: signing.Keys) -> None:
+    """Teach kombu, in this process, to write and to read signed JSON."""
+
+    def encode(content: Any) -> str:
+        return signing.sealed(dumps(content), keys())  # type: ignore[no-untyped-call]
+
+    def decode(body: str | bytes) -> Any:
+        return loads(signing.opened(body, keys()))  # type: ignore[no-untyped-call]
+
+    register(  # type: ignore[no-untyped-call]
+        SIGNED,
+        encode,
+        decode,
+        content_type="application/x-threadsworker-signed",
+        content_encoding="utf-8",
+    )
+
+
+def is_genuine(app: Celery, message: Any) -> bool:
+    """
+    Whether a message that a worker has received is signed for the task that it names.
+
+    Its body has been verified when it was read. True if messages are not signed here.
+    """
+    if app.conf.task_serializer != SIGNED:
+        return True
+    match message.payload:
+        case [_, _, {signing.SIGNED_FOR: signed_for}]:
+            headers = message.headers
+            return bool(signed_for == signing.purpose(headers["task"], headers["id"]))
+    return False
+
+
 def job_chain(app: Celery, job_id: str, run: int, index: int | None) -> Signature:
     """
     The chain of a job's run: stage, publish segment `index`, go on, clean up.
@@ -156,7 +221,8 @@ def send_notice(app: Celery, name: str, queue: str, notice: dict[str, Any]) -> N
         The broker is out of reach.
     """
     try:
-        app.send_task(name, kwargs=notice, queue=queue, retry=False)
+        # The other application does not have our keys.
+        app.send_task(name, kwargs=notice, queue=queue, retry=False, serializer="json")
     except OperationalError as error:
         raise OSError(type(error).__name__) from None
 
@@ -231,11 +297,22 @@ def _saves(client: Any) -> bool | None:
 
 
 class Doorbell:
-    """Rings for jobs, from any thread. Makes its Celery app on first use."""
+    """
+    Rings for jobs, from any thread. Makes its Celery app on first use.
 
-    def __init__(self, broker_url: Callable[[], str], *, key_prefix: str = "") -> None:
+    `keys` gives what messages are signed with, see `make_app`; it may give None.
+    """
+
+    def __init__(
+        self,
+        broker_url: Callable[[], str],
+        *,
+        key_prefix: str = "",
+        keys: Callable[[], signing.Keys | None] = lambda: None,
+    ) -> None:
         self._broker_url = broker_url
         self._key_prefix = key_prefix
+        self._keys = keys
         self._lock = threading.Lock()
         self._app: Celery | None = None
 
@@ -273,7 +350,9 @@ class Doorbell:
     def _celery(self) -> Celery:
         with self._lock:
             if self._app is None:
-                self._app = make_app(self._broker_url(), key_prefix=self._key_prefix)
+                self._app = make_app(
+                    self._broker_url(), key_prefix=self._key_prefix, keys=self._keys()
+                )
             return self._app
 
     def facts(self) -> BrokerFacts:

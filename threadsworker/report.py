@@ -239,3 +239,27 @@ class Delivery(_Report):
     #: When it is tried next.
     due_at: datetime | None
     ended_at: datetime | None
+
+
+class Key(_Report):
+    """One of the keys that stored secrets are sealed with."""
+
+    #: Tells it from the others, and nothing else of it.
+    id: str
+    #: Whether it is the one that seals; the others only open.
+    seals: bool
+    #: How many stored secrets it opens.
+    values: int
+
+
+class Keys(_Report):
+    """The keys of an installation, as `threadsworker keys` shows them."""
+
+    #: The key file, or the variable that holds them.
+    where: str
+    #: The one that seals comes first.
+    keys: tuple[Key, ...]
+    #: Stored secrets that none of them opens.
+    unreadable: int
+    #: Secrets that were sealed anew just now.
+    resealed: int

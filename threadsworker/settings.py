@@ -9,6 +9,7 @@ Settings that contradict each other are refused with a sentence.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from datetime import timedelta
 from difflib import get_close_matches
@@ -95,6 +96,13 @@ class Settings(BaseSettings):
     broker_key_prefix: str = ""
     #: Comma separated; the first encrypts, all decrypt. None: a key file in `home`.
     secret_key: SecretStr | None = None
+    #: A file that holds the same, readable by its owner alone, such as a platform mounts it. None:
+    #: `secret.key` in `home`, made on first use.
+    secret_key_file: Path | None = None
+    #: Sign every message in the broker with a key that is derived from the secret key, and refuse
+    #: those that are not signed. The same in every process. With a broker on another machine it
+    #: needs SECRET_KEY or SECRET_KEY_FILE.
+    sign_messages: bool = False
 
     #: Meta's Threads API; another address is for tests and proxies.
     threads_api_url: str = "https://graph.threads.net"
@@ -257,6 +265,14 @@ class Settings(BaseSettings):
                 f"PREPARE_AHEAD ({self.prepare_ahead}) must be between 0 and "
                 f"{LONGEST_PREPARE_AHEAD}: containers die after 24 hours"
             )
+        if self.secret_key is not None and self.secret_key_file is not None:
+            raise ValueError("SECRET_KEY and SECRET_KEY_FILE are both set: keep one of them")
+        if self.sign_messages and self._key_is_of_one_machine:
+            raise ValueError(
+                "SIGN_MESSAGES with a broker on another machine needs SECRET_KEY or "
+                "SECRET_KEY_FILE, the same in every process: else each machine makes a key of "
+                "its own, and none reads the messages of another"
+            )
         for name in ("publish_timeout", "http_timeout", "github_upload_timeout"):
             if getattr(self, name) <= timedelta(0):
                 raise ValueError(f"{name.upper()} must be above 0")
@@ -305,6 +321,16 @@ class Settings(BaseSettings):
         """Whether workers send traces."""
         return self.otlp_endpoint is not None if self.tracing is None else self.tracing
 
+    @property
+    def _key_is_of_one_machine(self) -> bool:
+        """Whether the key is made in `home` although the broker may have other machines."""
+        if self.secret_key or self.secret_key_file or self.broker_url is None:
+            return False
+        address = urlsplit(self.broker_url.get_secret_value())
+        host = address.hostname or ""
+        local = host == "localhost" or host == "::1" or host.startswith("127.")
+        return not (local or address.scheme in ("unix", "redis+socket"))
+
     @cached_property
     def sqlalchemy_url(self) -> str:
         """The database's address as SQLAlchemy wants it; may hold a password."""
@@ -341,6 +367,16 @@ class Settings(BaseSettings):
         """`home`, made if need be, readable by its owner alone."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.home
+
+    def home_is_open_to(self) -> str | None:
+        """Who else than its owner may enter `home`, and what to do about it; None: nobody."""
+        found = self.home.stat()
+        if not stat.S_IMODE(found.st_mode) & 0o077:
+            return None
+        return (
+            f"{self.home} has mode {stat.S_IMODE(found.st_mode):04o}: others than its owner may "
+            f"enter it. Run `chmod 700 {self.home}`"
+        )
 
 
 def tell_prometheus(directory: Path) -> None:

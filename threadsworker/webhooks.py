@@ -39,8 +39,8 @@ except ModuleNotFoundError as missing:
     ) from None
 
 from threadsworker.broker import broker_url
+from threadsworker.crypto import signing_keys
 from threadsworker.errors import BadSignature, InvalidSettings
-from threadsworker.log import redact
 from threadsworker.queue import Doorbell
 from threadsworker.settings import Settings, load_settings
 from threadsworker.steps import inbound
@@ -180,14 +180,13 @@ class _Reception:
         with self._lock:
             if self._desk is None:
                 settings = self._given or load_settings()
-                for secret in [*_secrets(settings), settings.webhook_verify_token]:
-                    if secret is not None:
-                        redact(secret)
                 settings.ensure_home()
                 desk = Desk(settings)
                 schema.ensure(desk.engine, embedded=settings.embedded_database)
                 self._doorbell = Doorbell(
-                    partial(_broker, settings), key_prefix=settings.broker_key_prefix
+                    partial(_broker, settings),
+                    key_prefix=settings.broker_key_prefix,
+                    keys=partial(signing_keys, settings),
                 )
                 self._desk = desk
             return self._desk
@@ -244,7 +243,9 @@ def _guarded(handler: Handler) -> Handler:
             logger.warning("%s: refused: %s", request.url.path, refused)
             return PlainTextResponse("not signed by Meta", 401)
         except _TooLong:
-            return PlainTextResponse(f"more than {LONGEST_BODY} bytes", 413)
+            # Or the rest of it would be read, and thrown away, for as long as it comes.
+            words = f"more than {LONGEST_BODY} bytes"
+            return PlainTextResponse(words, 413, headers={"Connection": "close"})
         except _TooSlow:
             # Who is this slow is not waited for.
             return PlainTextResponse("too slow", 408, headers={"Connection": "close"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import socket
@@ -214,6 +215,29 @@ def test_what_cannot_be_read_or_is_too_long_is_not_kept(reception: Reception) ->
     assert reception.tell(b"x" * (LONGEST_BODY + 1)).status_code == 413
     assert requests.put(f"{reception.url}/webhook", timeout=10).status_code == 405
     assert reception.kept() == []
+
+
+def test_nothing_is_read_before_its_signature(reception: Reception) -> None:
+    assert reception.tell(b'{"values": ', secret="another secret").status_code == 401
+    for path in ("/deauthorize", "/data-deletion"):
+        for body in (b"", b"signed_request=", b"signed_request=e30.e30", b"\xff" * 100):
+            assert requests.post(f"{reception.url}{path}", body, timeout=10).status_code == 401
+
+
+def test_a_body_of_no_told_length_is_cut(reception: Reception) -> None:
+    """One that goes on for ever: no more of it is taken than is allowed."""
+    taken: list[bytes] = []
+
+    def endless() -> Iterator[bytes]:
+        while len(taken) < 1000:
+            taken.append(b"x" * 65536)
+            yield taken[-1]
+
+    with contextlib.suppress(requests.ConnectionError):
+        refused = requests.post(f"{reception.url}/webhook", endless(), timeout=30)
+        assert refused.status_code == 413
+    assert len(taken) * 65536 < 16 * LONGEST_BODY
+    assert reception.tell(reply()).status_code == 200
 
 
 def test_a_body_that_drips_is_not_waited_for(

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pydantic import SecretStr
 
-from threadsworker import log
+from threadsworker import redaction
 from threadsworker.log import MARK, LineHandler, Redaction, configure, redact, redacted
 
 THREADS_TOKEN = "THAAKx0ZBk3hYBUVNcWFzbGJ2cTdTLWxvbmc_tail-1"
@@ -85,7 +85,7 @@ def test_none_is_forgotten_that_several_threads_register_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # So many would be looked for in each line of the tests that follow.
-    monkeypatch.setattr(log, "_secrets", set())
+    monkeypatch.setattr(redaction, "_forms", {})
     begin = threading.Barrier(8)
 
     def register(thread: int) -> list[str]:

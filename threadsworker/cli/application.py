@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 from typing import Annotated
 
 import typer
@@ -13,6 +15,7 @@ from threadsworker.cli import (
     importing,
     insights,
     keeping,
+    keys,
     looking,
     managing,
     posting,
@@ -26,6 +29,8 @@ from threadsworker.cli import (
     tokens,
     watching,
 )
+from threadsworker.cli.console import FAILED, note
+from threadsworker.log import redact_tracebacks
 
 EPILOG = """
 Examples:
@@ -62,6 +67,7 @@ app.add_typer(signing_in.app, name="auth")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(subscriptions.app, name="subscription")
 app.add_typer(databases.app, name="db")
+app.add_typer(keys.app, name="keys")
 
 app.command()(posting.post)
 app.command()(posting.thread)
@@ -124,5 +130,12 @@ def _root(
 
 
 def main() -> None:
-    """The console script."""
-    app()
+    """The console script. What it writes into the home is its user's alone."""
+    os.umask(os.umask(0o077) | 0o077)
+    redact_tracebacks()
+    try:
+        app()
+    except Exception:
+        # Typer has a hook of its own, which does not redact.
+        note(traceback.format_exc().rstrip())
+        raise SystemExit(FAILED) from None

@@ -180,8 +180,10 @@ def upgrade_database() -> None:
 def _ready(**given: object) -> tuple[Settings, Hold | None]:
     """Settings, and the embedded broker running if it is the one to be used."""
     from threadsworker.broker import hold
+    from threadsworker.redaction import redact_settings
     from threadsworker.settings import load_settings
 
     settings = load_settings(**given)
+    redact_settings(settings)
     settings.ensure_home()
     return settings, hold(settings.home) if settings.embedded_broker else None

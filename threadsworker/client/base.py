@@ -17,10 +17,11 @@ from sqlmodel import Session
 from threadsworker.broker import broker_url
 from threadsworker.client.offloading import offloaded
 from threadsworker.client.outbox import CallersSession, part_of
-from threadsworker.crypto import Cipher, load_cipher
+from threadsworker.crypto import Cipher, load_cipher, signing_keys
 from threadsworker.media import Inspected, Spool
 from threadsworker.post import MediaItem, MediaKind
 from threadsworker.queue import Doorbell
+from threadsworker.redaction import redact_settings
 from threadsworker.settings import Settings, load_settings
 from threadsworker.store import runs, schema
 from threadsworker.store.database import clock, make_engine, reading, transaction
@@ -45,7 +46,12 @@ class Base:
         """
         self.settings = settings or load_settings()
         self._now = now
-        self._doorbell = Doorbell(self._broker_url, key_prefix=self.settings.broker_key_prefix)
+        self._doorbell = Doorbell(
+            self._broker_url,
+            key_prefix=self.settings.broker_key_prefix,
+            keys=lambda: signing_keys(self.settings),
+        )
+        redact_settings(self.settings)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
 

@@ -48,7 +48,8 @@ class Rows(Collector):
         self._celery = queue.make_app(
             settings.broker_url.get_secret_value()
             if settings.broker_url
-            else broker_url(settings.home)
+            else broker_url(settings.home),
+            key_prefix=settings.broker_key_prefix,
         )
         self._lock = threading.Lock()
         self._kept: list[Metric] = []

@@ -14,6 +14,7 @@ from threadsworker.errors import (
     TokenRejected,
     Unavailable,
 )
+from threadsworker.redaction import redacted
 
 #: Seconds to pause after a secondary limit that names none.
 #: Source: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
@@ -44,7 +45,7 @@ def _words(response: Response) -> str:
     except ValueError:
         body = None
     words = body.get("message") if isinstance(body, dict) else None
-    return words if isinstance(words, str) and words else f"HTTP {response.status_code}"
+    return redacted(words) if isinstance(words, str) and words else f"HTTP {response.status_code}"
 
 
 def _pause(response: Response, words: str) -> float | None:

@@ -37,6 +37,7 @@ from threadsworker.errors import (
     Unavailable,
 )
 from threadsworker.http import Http
+from threadsworker.redaction import redact
 from threadsworker.staging import FileToStage, StagedFile
 from threadsworker.staging.answers import error_of
 from threadsworker.subject import carried
@@ -101,6 +102,7 @@ class GitHubStaging:
         api_version: str = API_VERSION,
         upload_timeout: float = UPLOAD_TIMEOUT,
     ) -> None:
+        redact(token)
         self._repo = repo
         self._token = token
         self._api = f"{api_url.rstrip('/')}/repos/{repo}"

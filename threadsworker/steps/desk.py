@@ -24,6 +24,7 @@ from threadsworker.http import Http
 from threadsworker.job import WaitReason
 from threadsworker.log import redact
 from threadsworker.media.spool import Spool
+from threadsworker.redaction import redact_settings
 from threadsworker.settings import Settings
 from threadsworker.staging import Staging
 from threadsworker.staging.github import GitHubStaging
@@ -59,6 +60,9 @@ class Desk:
     #: What the times of rows are compared with; None: the database's clock.
     now: Callable[[], datetime] | None = None
     _start: str = field(default_factory=lambda: uuid4().hex)
+
+    def __post_init__(self) -> None:
+        redact_settings(self.settings)
 
     @property
     def worker(self) -> str:

@@ -7,8 +7,9 @@ Only the database's clock is compared with times in rows, since workers' clocks 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -91,6 +92,8 @@ def _postgresql(url: str, idle_limit: timedelta | None) -> Engine:
 def _sqlite(url: str, path: str | None) -> Engine:
     if path and path != ":memory:":
         Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.startswith("file:"):
+            _make_private(path)
     # What goes wrong with a statement is logged, and what people wrote is not.
     engine = create_engine(url, hide_parameters=True)
 
@@ -111,6 +114,16 @@ def _sqlite(url: str, path: str | None) -> Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _make_private(path: str) -> None:
+    """
+    Make the file, if there is none, as its owner's alone; SQLite gives the files beside it the same
+    mode. Where it cannot be made SQLite says why.
+    """
+    with suppress(OSError):
+        # One that is there is not opened: closing it would drop the locks that SQLite holds on it.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
 @contextmanager

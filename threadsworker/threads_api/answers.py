@@ -24,6 +24,7 @@ from threadsworker.errors import (
     TokenRejected,
     Unavailable,
 )
+from threadsworker.redaction import redacted
 
 Read = TypeVar("Read", bound=BaseModel)
 
@@ -56,7 +57,8 @@ def read(response: Response) -> dict[str, Any]:
     Raises
     ------
     ApiError:
-        Meta said no; the subclass says what may be done.
+        Meta said no; the subclass says what may be done. Its words are redacted: they have been
+        known to repeat the token.
     AnswerLost:
         A good status with a body that is none: it may have happened.
     """
@@ -228,4 +230,5 @@ def _number(value: Any) -> int | None:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    # They have been known to repeat the token.
+    return redacted(value) if isinstance(value, str) and value else None

@@ -306,6 +306,7 @@ class OAuth:
         ApiError, NoAnswer:
             Meta refused; there was no usable answer.
         """
+        redact(SecretStr(code))
         form = {
             "client_id": self._app_id,
             "client_secret": self._app_secret.get_secret_value(),
