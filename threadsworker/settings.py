@@ -8,6 +8,7 @@ Settings that contradict each other are refused with a sentence.
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from threadsworker.errors import InvalidSettings
 
@@ -43,6 +44,11 @@ def _seconds(value: Any) -> Any:
         except ValueError:
             return value
     return value
+
+
+def _paths(value: Any) -> Any:
+    """Directories as in PATH."""
+    return value.split(os.pathsep) if isinstance(value, str) else value
 
 
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
@@ -83,6 +89,14 @@ class Settings(BaseSettings):
     github_upload_timeout: Duration = timedelta(minutes=5)
     #: Where media wait for the worker: an fsspec URL. None: a directory in `home`.
     spool_url: str | None = None
+
+    #: Directories, separated by colons, under which local media and texts to attach have to
+    #: lie; no link leads out of them. None: any file that the process may read, which is right
+    #: for a command line. A server that publishes for others sets it.
+    media_roots: Annotated[tuple[Path, ...] | None, NoDecode, BeforeValidator(_paths)] = None
+    #: Whether JPEG and PNG files lose what they tell about their making (place, time, device,
+    #: names, comments, previews) before they become public. The picture itself stays as it is.
+    strip_metadata: bool = True
 
     #: How long a worker holds a job without a sign of life before another may take it.
     lease: Duration = timedelta(seconds=90)
@@ -132,6 +146,16 @@ class Settings(BaseSettings):
     webhook_url: str | None = None
 
     log_level: str = "INFO"
+
+    @model_validator(mode="after")
+    def _roots_are_absolute(self) -> Self:
+        for root in self.media_roots or ():
+            if not root.is_absolute():
+                raise ValueError(
+                    f"MEDIA_ROOTS: {str(root)!r} is not the absolute path of a directory; "
+                    "several are separated by colons"
+                )
+        return self
 
     @model_validator(mode="after")
     def _durations_fit_together(self) -> Self:
