@@ -8,6 +8,7 @@ Settings that contradict each other are refused with a sentence.
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import timedelta
 from functools import cached_property
@@ -22,6 +23,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -32,6 +34,7 @@ from threadsworker.errors import InvalidSettings
 #: message longer than that runs several times (measured: 35 s at a time-out of 10 s ran
 #: four times), so every countdown stays below a third of it.
 VISIBILITY_TIMEOUT = timedelta(hours=1)
+_DATABASES = frozenset({"postgres", "postgresql", "postgresql+psycopg", "sqlite"})
 #: A container dies 24 hours after it was made; this leaves time to publish it.
 LONGEST_PREPARE_AHEAD = timedelta(hours=20)
 
@@ -43,12 +46,32 @@ def _seconds(value: Any) -> Any:
             return timedelta(seconds=float(value))
         except ValueError:
             return value
+        except OverflowError:
+            raise ValueError("a length of time that is beyond the calendar") from None
     return value
 
 
 def _paths(value: Any) -> Any:
     """Directories as in PATH."""
     return value.split(os.pathsep) if isinstance(value, str) else value
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _scheme(url: SecretStr) -> str:
+    try:
+        parts = urlsplit(url.get_secret_value())
+        # A port that is none.
+        _ = parts.port
+    except ValueError:
+        return ""
+    return parts.scheme if "://" in url.get_secret_value() else ""
 
 
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
@@ -147,13 +170,34 @@ class Settings(BaseSettings):
 
     log_level: str = "INFO"
 
+    @field_validator("log_level")
+    @classmethod
+    def _level_is_known(cls, level: str) -> str:
+        levels = logging.getLevelNamesMapping()
+        if level.strip().upper() not in levels:
+            raise ValueError(f"a level of logging is one of {', '.join(levels)}")
+        return level.strip().upper()
+
+    @model_validator(mode="after")
+    def _addresses_are_some(self) -> Self:
+        # Their values are not repeated: one may hold a password.
+        for name in ("threads_api_url", "threads_auth_url", "github_api_url", "github_raw_url"):
+            if not _is_http(getattr(self, name)):
+                raise ValueError(f"{name.upper()} must be an http or https URL")
+        if self.webhook_url is not None and not _is_http(self.webhook_url):
+            raise ValueError("WEBHOOK_URL must be an http or https URL")
+        if self.database_url is not None and _scheme(self.database_url) not in _DATABASES:
+            raise ValueError("DATABASE_URL must begin with postgresql:// or sqlite:///")
+        if self.broker_url is not None and not _scheme(self.broker_url):
+            raise ValueError("BROKER_URL must be a URL, such as redis://127.0.0.1:6379/0")
+        return self
+
     @model_validator(mode="after")
     def _roots_are_absolute(self) -> Self:
         for root in self.media_roots or ():
             if not root.is_absolute():
                 raise ValueError(
-                    f"MEDIA_ROOTS: {str(root)!r} is not the absolute path of a directory; "
-                    "several are separated by colons"
+                    "MEDIA_ROOTS must be absolute paths of directories, separated by colons"
                 )
         return self
 
@@ -213,7 +257,7 @@ class Settings(BaseSettings):
     @cached_property
     def spool(self) -> str:
         """The spool's fsspec URL."""
-        return self.spool_url or (self.home / "spool").as_uri()
+        return self.spool_url or (self.home.absolute() / "spool").as_uri()
 
     @property
     def private_urls_allowed(self) -> bool:
