@@ -66,7 +66,9 @@ class Row:
         if "at" not in options:
             del options["timezone"]
         written = json.dumps(options, sort_keys=True, ensure_ascii=False)
-        return "import-" + hashlib.sha256(written.encode()).hexdigest()[:_DIGITS]
+        return (
+            "import-" + hashlib.sha256(written.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
+        )
 
 
 def read_rows(file: Path) -> list[Row]:
