@@ -26,7 +26,7 @@ soak: $(READY) ## Publish JOBS=500 posts while workers and servers are killed
 JOBS ?= 500
 
 fuzz: $(READY) ## Try what comes in with thousands of examples: 20 minutes
-	@$(BIN)/python -m pytest tests/unit/test_fuzz.py --hypothesis-profile=long --hypothesis-show-statistics
+	@$(BIN)/python -m pytest tests/unit/test_fuzz.py tests/unit/test_fuzz_files.py --hypothesis-profile=long --hypothesis-show-statistics
 
 crash-matrix-full: $(READY) ## Kill a worker at every point of a job, and fail every call
 	@$(BIN)/python -m tests.reliability.crash_matrix --json crash-matrix.json

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -34,7 +35,7 @@ from threadsworker.errors import InvalidSettings
 #: message longer than that runs several times (measured: 35 s at a time-out of 10 s ran
 #: four times), so every countdown stays below a third of it.
 VISIBILITY_TIMEOUT = timedelta(hours=1)
-_DATABASES = frozenset({"postgres", "postgresql", "postgresql+psycopg", "sqlite"})
+_DATABASE = re.compile(r"(postgres|postgresql|sqlite)(\+\w+)?://")
 #: A container dies 24 hours after it was made; this leaves time to publish it.
 LONGEST_PREPARE_AHEAD = timedelta(hours=20)
 
@@ -64,14 +65,13 @@ def _is_http(url: str) -> bool:
         return False
 
 
-def _scheme(url: SecretStr) -> str:
+def _is_url(url: str) -> bool:
     try:
-        parts = urlsplit(url.get_secret_value())
-        # A port that is none.
-        _ = parts.port
+        # The port is read when it is asked for.
+        parts, _ = urlsplit(url), urlsplit(url).port
     except ValueError:
-        return ""
-    return parts.scheme if "://" in url.get_secret_value() else ""
+        return False
+    return bool(parts.scheme) and "://" in url
 
 
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
@@ -186,9 +186,10 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name.upper()} must be an http or https URL")
         if self.webhook_url is not None and not _is_http(self.webhook_url):
             raise ValueError("WEBHOOK_URL must be an http or https URL")
-        if self.database_url is not None and _scheme(self.database_url) not in _DATABASES:
+        # A password may hold what splits other URLs.
+        if self.database_url and not _DATABASE.match(self.database_url.get_secret_value()):
             raise ValueError("DATABASE_URL must begin with postgresql:// or sqlite:///")
-        if self.broker_url is not None and not _scheme(self.broker_url):
+        if self.broker_url is not None and not _is_url(self.broker_url.get_secret_value()):
             raise ValueError("BROKER_URL must be a URL, such as redis://127.0.0.1:6379/0")
         return self
 

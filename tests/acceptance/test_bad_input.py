@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 import typer.main
 
-from tests.acceptance.bad_inputs import Case, cases
+from tests.acceptance.bad_commands import commands
+from tests.acceptance.bad_files import written
+from tests.acceptance.bad_inputs import Case, posts
 from tests.acceptance.installation import Installation, installation
 from threadsworker.cli.application import app
 from threadsworker.sandbox import Sandbox, SandboxOptions
@@ -43,7 +45,7 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 @pytest.fixture(scope="module")
 def table(idle: Installation) -> list[Case]:
     """All bad inputs; the files that they name are laid out."""
-    return cases(idle.home)
+    return [*posts(idle.home), *written(idle.home), *commands()]
 
 
 def traces(installed: Installation) -> list[str]:

@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, insert, text
 from sqlalchemy.exc import DBAPIError
 
-from tests.acceptance.bad_inputs import BODIES
+from tests.acceptance.bad_files import BODIES
 from tests.services import eventually
 from threadsworker import Client, webhooks
 from threadsworker.job import SegmentState
