@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from time import monotonic
 
 import pytest
 
@@ -204,6 +205,16 @@ def test_a_png_that_is_not_built_as_one_is_refused_with_the_place(content: bytes
 
 def test_films_keep_their_bytes() -> None:
     assert without_metadata(MP4, "video/mp4") == MP4
+
+
+@pytest.mark.parametrize("after", [b"", b"\0", b"\xd9"])
+def test_a_picture_of_nothing_but_fill_bytes_takes_no_time(after: bytes) -> None:
+    """Half a minute would do for what takes hours if each of them is looked at from each."""
+    filled = b"\xff\xd8" + b"\xff" * 8_000_000 + after
+    began = monotonic()
+    clean_jpeg(filled)
+    clean_jpeg(b"\xff\xd8" + FRAME + SCAN + filled[2:])
+    assert monotonic() - began < 30
 
 
 def test_coded_data_is_found_whole_whatever_it_holds() -> None:

@@ -20,9 +20,9 @@ _APP0, _APP1, _APP2, _APP14, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
 #: Frame headers, tables of Huffman, arithmetic and quantisation, DNL, DRI, DHP, EXP.
 _OF_THE_PICTURE = frozenset({*range(0xC0, 0xD0), *range(0xDA, 0xE0)}) - {0xC8}
 _METADATA = frozenset({*range(0xE0, 0xF0), _COM})
-#: A marker that is neither a byte of coded data nor a restart in it, after any number of fill
-#: bytes.
-_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
+#: A marker that is neither a byte of coded data nor a restart in it. Fill bytes before it are
+#: passed over: a pattern that took them too would look at a long run of them once for each.
+_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 _EXIF = b"Exif\0"
 _JFIF, _ICC, _ADOBE = b"JFIF\0", b"ICC_PROFILE\0", b"Adobe"
 #: Bytes of JFIF before its preview, and of Adobe's segment.
