@@ -26,6 +26,9 @@ soak: $(READY) ## Publish JOBS=500 posts while workers and servers are killed
 
 JOBS ?= 500
 
+fuzz: $(READY) ## Try what comes in with thousands of examples: 20 minutes
+	@$(BIN)/python -m pytest tests/unit/test_fuzz.py tests/unit/test_fuzz_files.py --hypothesis-profile=long --hypothesis-show-statistics
+
 crash-matrix-full: $(READY) ## Kill a worker at every point of a job, and fail every call
 	@$(BIN)/python -m tests.reliability.crash_matrix --json crash-matrix.json
 	@$(BIN)/python -m tests.reliability.fault_matrix --into crash-matrix.json
@@ -70,4 +73,4 @@ $(READY): requirements-dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-.PHONY: help demo test bench soak crash-matrix-full check audit docs fix setup system lock
+.PHONY: help demo test bench soak fuzz crash-matrix-full check audit docs fix setup system lock

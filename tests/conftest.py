@@ -7,9 +7,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.services import PostgresServer, RedisServer, missing, postgres_server, redis_server
 from threadsworker.log import CHATTERING, TALKATIVE
+
+#: For `make fuzz`; each example has as long as a busy machine needs.
+settings.register_profile(
+    "long", max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 _OURS = (
     "THREADSWORKER_",

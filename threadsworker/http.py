@@ -15,6 +15,8 @@ import ssl
 import threading
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from io import BytesIO
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,6 +45,11 @@ CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 #: Connections kept open to one host: uploads run several at a time.
 POOL_SIZE = 16
+
+#: Bytes of an answer, unpacked, from which on it counts as lost: a staged file, as a server sends
+#: it that does not know how to send a part, and room to spare.
+LONGEST_ANSWER = 64 * 1024 * 1024
+_CHUNK = 64 * 1024
 
 #: Those that write whole URLs into an app's log, if it asks for that much; the query of a token
 #: endpoint holds the token.
@@ -90,7 +97,8 @@ class Http:
         token:
             Sent as ``Authorization: Bearer``.
         read_timeout:
-            Seconds of silence until the answer counts as lost; None: as all requests.
+            Seconds of silence until the answer counts as lost, and that its body may take in
+            all; None: as all requests.
         fresh_connection:
             Use a connection that carries this request alone. One that was kept open may be
             closed by the server at the moment of sending, and then nobody knows whether it
@@ -113,7 +121,7 @@ class Http:
         where = _shown(method, url)
         with tracing.request(method, url) as told, timed(service, method, url) as call:
             try:
-                response = session.request(
+                answer = session.request(
                     method,
                     url,
                     params=params,
@@ -124,7 +132,9 @@ class Http:
                     allow_redirects=False,
                     # A netrc file or the like shall not replace our token.
                     auth=_as_given,
+                    stream=True,
                 )
+                response = _with_body(answer, patience)
             except requests.RequestException as error:
                 failure = _failure(error, where)
             else:
@@ -158,6 +168,26 @@ def _redact_urls() -> None:
 
 def _as_given(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     return prepared
+
+
+class _EndlessAnswer(HTTPError):
+    """A body that is longer, or takes longer, than any that there should be."""
+
+
+def _with_body(answer: requests.Response, patience: float) -> requests.Response:
+    """The answer with its body read, however the server sends it: but not for ever."""
+    until = monotonic() + patience
+    body = bytearray()
+    try:
+        while part := answer.raw.read1(_CHUNK, decode_content=True):
+            body += part
+            if len(body) > LONGEST_ANSWER or monotonic() > until:
+                raise _EndlessAnswer
+    except HTTPError as error:
+        answer.close()
+        raise requests.ConnectionError(error) from None
+    answer.raw = BytesIO(body)
+    return answer
 
 
 def _session() -> requests.Session:

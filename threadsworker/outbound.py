@@ -23,7 +23,7 @@ from urllib.parse import SplitResult, urlsplit
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, requote_uri
 
 from threadsworker.errors import Problem
-from threadsworker.hosts import Address, is_loopback, is_private, is_public
+from threadsworker.hosts import Address, is_loopback, is_private, is_public, read_url
 
 #: Seconds until a connection counts as failed, and of silence until an answer does.
 CONNECT_TIMEOUT = 5.0
@@ -53,15 +53,12 @@ def problems(url: str, *, allow_loopback: bool) -> Iterator[Problem]:
     allow_loopback:
         Whether this machine may be named, also by plain http: for tests.
     """
-    if any(character.isspace() or not character.isprintable() for character in url):
-        yield _problem("invalid", "The URL holds a space or a control character")
-        return
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        parts = read_url(url)
     except ValueError as error:
-        yield _problem("invalid", f"The URL cannot be read: {error}")
+        yield _problem("invalid", str(error))
         return
+    host = parts.hostname
     if not host:
         yield _problem("invalid", "The URL has no host")
         return

@@ -8,7 +8,9 @@ Settings that contradict each other are refused with a sentence.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import stat
 from collections.abc import Iterator
 from datetime import timedelta
@@ -30,7 +32,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from threadsworker.errors import InvalidSettings
 from threadsworker.hosts import is_loopback
@@ -39,6 +41,7 @@ from threadsworker.hosts import is_loopback
 #: message longer than that runs several times (measured: 35 s at a time-out of 10 s ran
 #: four times), so every countdown stays below a third of it.
 VISIBILITY_TIMEOUT = timedelta(hours=1)
+_DATABASE = re.compile(r"(postgres|postgresql|sqlite)(\+\w+)?://")
 #: A container dies 24 hours after it was made; this leaves time to publish it.
 LONGEST_PREPARE_AHEAD = timedelta(hours=20)
 #: Characters of a token that nobody guesses.
@@ -64,7 +67,31 @@ def _seconds(value: Any) -> Any:
             return timedelta(seconds=float(value))
         except ValueError:
             return value
+        except OverflowError:
+            raise ValueError("a length of time that is beyond the calendar") from None
     return value
+
+
+def _paths(value: Any) -> Any:
+    """Directories as in PATH."""
+    return value.split(os.pathsep) if isinstance(value, str) else value
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _is_url(url: str) -> bool:
+    try:
+        # The port is read when it is asked for.
+        parts, _ = urlsplit(url), urlsplit(url).port
+    except ValueError:
+        return False
+    return bool(parts.scheme) and "://" in url
 
 
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
@@ -120,6 +147,14 @@ class Settings(BaseSettings):
     github_upload_timeout: Duration = timedelta(minutes=5)
     #: Where media wait for the worker: an fsspec URL. None: a directory in `home`.
     spool_url: str | None = None
+
+    #: Directories, separated by colons, under which local media and texts to attach have to
+    #: lie; no link leads out of them. None: any file that the process may read, which is right
+    #: for a command line. A server that publishes for others sets it.
+    media_roots: Annotated[tuple[Path, ...] | None, NoDecode, BeforeValidator(_paths)] = None
+    #: Whether JPEG and PNG files lose what they tell about their making (place, time, device,
+    #: names, comments, previews) before they become public. The picture itself stays as it is.
+    strip_metadata: bool = True
 
     #: How long a worker holds a job without a sign of life before another may take it.
     lease: Duration = timedelta(seconds=90)
@@ -246,6 +281,38 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name}: there is no file {given[name]}")
         return value
 
+    @field_validator("log_level")
+    @classmethod
+    def _level_is_known(cls, level: str) -> str:
+        levels = logging.getLevelNamesMapping()
+        if level.strip().upper() not in levels:
+            raise ValueError(f"a level of logging is one of {', '.join(levels)}")
+        return level.strip().upper()
+
+    @model_validator(mode="after")
+    def _addresses_are_some(self) -> Self:
+        # Their values are not repeated: one may hold a password.
+        for name in ("threads_api_url", "threads_auth_url", "github_api_url", "github_raw_url"):
+            if not _is_http(getattr(self, name)):
+                raise ValueError(f"{name.upper()} must be an http or https URL")
+        if self.webhook_url is not None and not _is_http(self.webhook_url):
+            raise ValueError("WEBHOOK_URL must be an http or https URL")
+        # A password may hold what splits other URLs.
+        if self.database_url and not _DATABASE.match(self.database_url.get_secret_value()):
+            raise ValueError("DATABASE_URL must begin with postgresql:// or sqlite:///")
+        if self.broker_url is not None and not _is_url(self.broker_url.get_secret_value()):
+            raise ValueError("BROKER_URL must be a URL, such as redis://127.0.0.1:6379/0")
+        return self
+
+    @model_validator(mode="after")
+    def _roots_are_absolute(self) -> Self:
+        for root in self.media_roots or ():
+            if not root.is_absolute():
+                raise ValueError(
+                    "MEDIA_ROOTS must be absolute paths of directories, separated by colons"
+                )
+        return self
+
     @model_validator(mode="after")
     def _durations_fit_together(self) -> Self:
         if self.lease < timedelta(seconds=1):
@@ -355,7 +422,7 @@ class Settings(BaseSettings):
     @cached_property
     def spool(self) -> str:
         """The spool's fsspec URL."""
-        return self.spool_url or (self.home / "spool").as_uri()
+        return self.spool_url or (self.home.absolute() / "spool").as_uri()
 
     @property
     def private_urls_allowed(self) -> bool:

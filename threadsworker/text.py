@@ -31,6 +31,7 @@ _COSTLY = regex.compile(r"[^\x00-\x7F\p{L}\p{M}\p{N}]|[\uFE00-\uFE0F\u20E3]")
 
 #: Where a hashtag ends.
 #: Source: https://developers.facebook.com/documentation/threads/posts (2026-04-14).
+_NO_CHARACTER = regex.compile(r"[\x00\ud800-\udfff]")
 _TAG_END = r"\s.&@!?,;:#"
 #: ``#1`` is no tag: it takes more than digits.
 _TAG = rf"\#(?!\d+(?:[{_TAG_END}]|$))[^{_TAG_END}]{{1,50}}(?=[{_TAG_END}]|$)"
@@ -79,6 +80,18 @@ def measure(text: str) -> int:
         return len(text)
     costly = "".join(_COSTLY.findall(text))
     return len(text) + len(costly.encode("utf-8", "surrogatepass")) - len(costly)
+
+
+def no_character(text: str) -> str | None:
+    """The first of it that is no character and that no database keeps, as ``U+D800``."""
+    found = _NO_CHARACTER.search(text)
+    return None if found is None else f"U+{ord(found.group()):04X}"
+
+
+def characters_only(text: str) -> str:
+    """The text with U+FFFD for each of it that is no character."""
+    replaced: str = _NO_CHARACTER.sub("\ufffd", text)
+    return replaced
 
 
 def links(text: str) -> list[str]:

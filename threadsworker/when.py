@@ -64,11 +64,16 @@ def resolve(at: datetime | timedelta | str, *, timezone: str | None = None, now:
         than a minute in the past (`schedule.in_past`).
     """
     zone = zone_of(timezone) if timezone is not None else None
-    if isinstance(at, timedelta):
-        meant = (now + at).astimezone(zone or UTC)
-    else:
-        meant = _aware(_datetime(at) if isinstance(at, str) else at, zone, given=at)
-    instant = meant.astimezone(UTC)
+    try:
+        if isinstance(at, timedelta):
+            meant = (now + at).astimezone(zone or UTC)
+        else:
+            meant = _aware(_datetime(at) if isinstance(at, str) else at, zone, given=at)
+        instant = meant.astimezone(UTC)
+    except OverflowError:
+        raise _invalid(
+            "schedule.at.invalid", f"{at} is beyond the calendar", given=str(at)
+        ) from None
     if instant < now - PAST:
         raise _invalid(
             "schedule.in_past",

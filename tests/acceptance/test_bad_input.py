@@ -1,31 +1,39 @@
-"""Bad input is refused with its rule before anything is stored or sent, and exits with 3."""
+"""Bad input is refused with its rule before anything is stored or sent, and leaves no trace."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, redirect_stderr, redirect_stdout
 from importlib.resources import files
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 
+from tests.acceptance.bad_commands import commands
+from tests.acceptance.bad_files import written
+from tests.acceptance.bad_inputs import Case, posts
 from tests.acceptance.installation import Installation, installation
+from threadsworker.cli.application import app
 from threadsworker.sandbox import Sandbox, SandboxOptions
 
 ASSETS = files("threadsworker.sandbox").joinpath("assets")
 SUNRISE = str(ASSETS.joinpath("sunrise.jpg"))
+#: Made once: it takes longer than what most of the commands do.
+COMMANDS = typer.main.get_command(app)
+#: Tables that hold something before anything is refused.
+EXPECTED = {"account", "alembic_version"}
 
 
 @pytest.fixture(scope="module")
 def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation without a worker, and a folder of files."""
     home = tmp_path_factory.mktemp("home")
-    (home / "empty.jpg").write_bytes(b"")
-    (home / "picture.webp").write_bytes(b"RIFF\x10\0\0\0WEBPVP8 " + b"\0" * 16)
-    (home / "large.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * (8 * 1024 * 1024))
-    head = ASSETS.joinpath("clip.mp4").read_bytes()
-    (home / "large.mp4").write_bytes(head + b"\0" * (36 * 1024 * 1024))
     (home / "bad.md").write_text("---\ntopik: x\n---\nhello\n")
     with (
         Sandbox(options=SandboxOptions()) as sandbox,
@@ -34,46 +42,83 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         yield installed
 
 
-CASES: list[tuple[str, list[str]]] = [
-    ("post.empty", [""]),
-    ("post.empty", [" \n "]),
-    ("key.empty", ["x", "--key", ""]),
-    ("threads.text.too_long", ["x" * 501, "--no-chain"]),
-    ("threads.text.unbreakable", ["https://e.com/" + "x" * 500]),
-    ("threads.links.too_many", [" ".join(f"https://e.com/{n}" for n in range(6))]),
-    ("threads.alt_text.too_long", ["x", "-f", SUNRISE, "--alt", "a" * 1001]),
-    ("threads.topic.too_long", ["x", "--topic", "t" * 51]),
-    ("threads.topic.invalid", ["x", "--topic", "a.b"]),
-    ("threads.topic.empty", ["x", "--topic", ""]),
-    ("threads.tag.invalid", ["x", "--tag", "a b"]),
-    ("threads.link.invalid", ["x", "--link", "nowhere"]),
-    ("threads.reply_to.invalid", ["x", "--reply-to", "abc"]),
-    ("threads.quote.invalid", ["x", "--quote", "abc"]),
-    ("threads.countries.invalid", ["x", "--countries", "Nigeria"]),
-    ("post.reply_control", ["x", "--reply-control", "nobody"]),
-    ("threads.media.too_many", ["x", "--no-chain", *["-f", SUNRISE] * 21]),
-    ("media.empty", ["x", "-f", "empty.jpg"]),
-    ("media.path.not_found", ["x", "-f", "missing file.jpg"]),
-    ("media.format.unsupported", ["x", "-f", "picture.webp"]),
-    ("threads.image.too_large", ["x", "-f", "large.png"]),
-    ("staging.file.too_large", ["x", "-f", "large.mp4"]),
-    ("media.kind.mismatch", ["x", "-f", SUNRISE, "--kind", "video"]),
-    ("media.url.kind_unknown", ["x", "-f", "https://e.com/picture"]),
-    ("media.url.scheme", ["x", "-f", "ftp://e.com/a.jpg"]),
-    ("media.alt_text.without_file", ["x", "--alt", "of nothing"]),
-]
+@pytest.fixture(scope="module")
+def table(idle: Installation) -> list[Case]:
+    """All bad inputs; the files that they name are laid out."""
+    return [*posts(idle.home), *written(idle.home), *commands()]
 
 
-@pytest.mark.parametrize(("rule", "arguments"), CASES, ids=lambda value: str(value)[:40])
-def test_it_is_refused(idle: Installation, rule: str, arguments: list[str]) -> None:
-    refused = idle.run("post", *arguments, "--json", expect=3)
+def traces(installed: Installation) -> list[str]:
+    """What the refused has left behind: rows, files, requests."""
+    left = [f"{one['method']} {one['path']}" for one in installed.sandbox.ledger]
+    left = [request for request in left if not request.startswith("GET ")]
+    left += [str(path) for path in (installed.home / "spool").rglob("*") if path.is_file()]
+    database = installed.home / "threadsworker.db"
+    if database.exists():
+        with closing(sqlite3.connect(database)) as connection:
+            names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            for (name,) in names.fetchall():
+                if name not in EXPECTED and not name.startswith("sqlite_"):
+                    rows = connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
+                    left += [f"{rows} rows of {name}"] if rows else []
+    return left
+
+
+def run(arguments: Sequence[str]) -> tuple[int, str]:
+    """What the command line exits with, in this process, and what it says on stderr."""
+    told = StringIO()
+    with redirect_stderr(told), redirect_stdout(StringIO()), pytest.raises(SystemExit) as ended:
+        COMMANDS.main(list(arguments), prog_name="threadsworker")
+    code = ended.value.code
+    return code if isinstance(code, int) else 0, told.getvalue()
+
+
+def refused(case: Case, installed: Installation, monkeypatch: pytest.MonkeyPatch) -> str | None:
+    """What was wrong with how the case was refused; None: nothing."""
+    before = traces(installed)
+    with monkeypatch.context() as patched:
+        patched.chdir(installed.home)
+        for name, value in {**installed.environment, **case.environment}.items():
+            patched.setenv(name, value)
+        patched.setattr(sys, "stdin", TextIOWrapper(BytesIO(case.stdin)))
+        try:
+            code, said = run(case.arguments)
+        except Exception as error:
+            return f"{case}: {error!r}"
+    if code != case.code:
+        return f"{case}: exit {code}, not {case.code}: {said[-500:]}"
+    if missing := [word for word in case.says if word not in said]:
+        return f"{case}: {missing} is not in {said[-1500:]!r}"
+    if not said.strip() or "Traceback" in said:
+        return f"{case}: {said[-500:]!r}"
+    if (left := traces(installed)) != before:
+        return f"{case}: {left}"
+    return None
+
+
+def test_each_is_refused_with_its_rule_and_leaves_nothing(
+    idle: Installation, table: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len({(one.arguments, one.stdin, str(one.environment)) for one in table}) == len(table)
+    assert len(table) >= 200
+    wrong = [said for case in table if (said := refused(case, idle, monkeypatch)) is not None]
+    assert not wrong, "\n".join(wrong)
+    assert traces(idle) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("post", "x", "--topic", "a.b"), ("post", "x", "-f", "large.png"), ("import", "rows-0.csv")],
+)
+def test_a_program_is_told_the_rule_the_limit_and_what_was_given(
+    idle: Installation, table: list[Case], arguments: tuple[str, ...]
+) -> None:
+    refused = idle.run(*arguments, "--json", expect=3)
     problems: list[dict[str, Any]] = json.loads(refused.stdout)["problems"]
-    assert rule in [problem["rule"] for problem in problems]
-    assert f"[{rule}]" in refused.stderr
-    assert idle.json("jobs") == []
-    assert not [entry for entry in idle.sandbox.ledger if entry["method"] != "GET"]
-    spool = idle.home / "spool"
-    assert not [path for path in spool.rglob("*") if path.is_file()]
+    for problem in problems:
+        assert problem.keys() == {"rule", "message", "where", "limit", "given"}
+        assert f"[{problem['rule']}]" in refused.stderr
+    assert traces(idle) == []
 
 
 def test_an_unknown_option_in_front_matter_is_refused(idle: Installation) -> None:

@@ -7,6 +7,7 @@ Everything here runs twice: on Redis and PostgreSQL, and on the embedded default
 from __future__ import annotations
 
 import hashlib
+import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from typing import Any
 import pytest
 
 from tests.acceptance.installation import Installation
+from tests.pictures import SEGMENTS, exif, jpeg_with, segment, sunrise
 from tests.services import eventually
+from threadsworker.media.orientation import only_orientation
 from threadsworker.sandbox import Sandbox, SandboxPost
 
 ASSETS = files("threadsworker.sandbox").joinpath("assets")
@@ -25,10 +28,8 @@ SENTENCE = "The tide does not ask whether the queue is empty, it just comes. "
 def pictures(tmp_path: Path) -> list[Path]:
     """45 pictures, all different."""
     paths = [tmp_path / f"{n}.jpg" for n in range(45)]
-    picture = ASSETS.joinpath("sunrise.jpg").read_bytes()
     for n, path in enumerate(paths):
-        # What stands behind the end of a JPEG is no part of the picture.
-        path.write_bytes(picture + b"%d" % n)
+        path.write_bytes(sunrise(n))
     return paths
 
 
@@ -81,6 +82,23 @@ def test_a_carousel_of_three(running: Installation, sandbox: Sandbox, pictures: 
     assert post.kind == "CAROUSEL"
     assert [one.alt_text for one in post.media] == ["no 0", "no 1", "no 2"]
     assert [one.sha256 for one in post.media] == [sha256(path) for path in pictures[:3]]
+
+
+def test_a_photo_goes_out_without_its_place_and_the_right_way_up(
+    running: Installation, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    photo = tmp_path / "IMG_2041 Ada at home.jpg"
+    photo.write_bytes(jpeg_with([exif(6), *SEGMENTS.values()], after=b"a film" * 100))
+    posted = running.json("post", "a photo", "-f", str(photo), "--key", "photo")
+    # The same photo, which something else was noted in meanwhile, is the same post.
+    photo.write_bytes(jpeg_with([exif(6), SEGMENTS["comment"]]))
+    again = running.json("post", "a photo", "-f", str(photo), "--key", "photo")
+    assert again["id"] == posted["id"]
+    running.run("watch", posted["id"], "--timeout", "60")
+    (post,) = published(sandbox, running.json("show", posted["id"]))
+    upright = segment(0xE1, b"Exif\0\0" + only_orientation(6))
+    assert post.media[0].sha256 == hashlib.sha256(jpeg_with([upright])).hexdigest()
+    assert "IMG_2041" not in json.dumps(sandbox.ledger)
 
 
 def test_pictures_and_a_film_and_a_url(running: Installation, sandbox: Sandbox) -> None:

@@ -49,7 +49,10 @@ def refused(source: Any, **options: Any) -> Problem:
 
 
 def image_of(size: int) -> bytes:
-    return PNG + bytes(size - len(PNG))
+    """A picture of so many bytes, all of which are its own."""
+    head, length = PNG[:33], size - len(PNG) - 12
+    filler = struct.pack(">I", length) + b"sPLT" + bytes(length) + bytes(4)
+    return head + filler + PNG[33:]
 
 
 def film_of(size: int) -> bytes:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from tests.pictures import PNG
 from threadsworker import Client, InvalidPost, Media, NotFound, NotPossible, Poll, Post, report
 from threadsworker.job import JobState
 from threadsworker.settings import Settings, load_settings
@@ -24,7 +25,6 @@ from threadsworker.store.tables import JobRow, ScheduleRow
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AHEAD = timedelta(minutes=10)
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
-IMAGE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x02\0\0\0\x02\x08\x02\0\0\0" + b"\0" * 32
 
 
 @dataclass
@@ -112,7 +112,7 @@ def test_an_occurrence_publishes_what_was_given_and_needs_no_file(
     office: Office, tmp_path: Path
 ) -> None:
     picture = tmp_path / "picture.png"
-    picture.write_bytes(IMAGE)
+    picture.write_bytes(PNG)
     post = Post(
         text="one\n---\ntwo",
         media=(Media(picture, alt_text="a square"),),
@@ -139,7 +139,7 @@ def test_an_occurrence_publishes_what_was_given_and_needs_no_file(
     assert (owner.reply_to, owner.pace, owner.pace_jitter) == ("123", 30, 5)
     assert (owner.check_quota, owner.wait_on_quota) == (False, False)
     assert kept == {item.sha256 for item in planned[0].media}
-    assert [office.desk.spool.read(sha256 or "") for sha256 in kept] == [IMAGE]
+    assert [office.desk.spool.read(sha256 or "") for sha256 in kept] == [PNG]
 
 
 def test_models_and_enums_survive_the_row(office: Office) -> None:
@@ -190,7 +190,7 @@ def test_an_occurrence_that_somebody_else_has_made_counts_as_made(office: Office
 
 
 def test_another_broken_constraint_is_an_error_and_makes_nothing(office: Office) -> None:
-    office.client.schedule("hourly", Post(text="hello", media=(Media(IMAGE),)), every="1h")
+    office.client.schedule("hourly", Post(text="hello", media=(Media(PNG),)), every="1h")
     office.client.schedule("other", "hello", every="1h")
     with office.desk.transaction() as session:
         row = schedules.find(session, "hourly")

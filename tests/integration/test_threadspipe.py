@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.pictures import sunrise
 from tests.scripts import GITHUB_TOKEN, THREE, TOKEN, new_api, quick_sandbox, settings_for
 from threadsworker import Client, ThreadsPipe
 from threadsworker.sandbox import Sandbox
@@ -222,8 +223,7 @@ def test_an_instance_may_be_shared_between_threads(api: ThreadsPipe, sandbox: Sa
     answers: dict[int, dict[str, Any]] = {}
 
     def publish(n: int) -> None:
-        picture = ASSETS.joinpath("sunrise.jpg").read_bytes() + b"%d" % n
-        answers[n] = api.pipe(f"post {n}", files=[picture] if n % 2 else ())
+        answers[n] = api.pipe(f"post {n}", files=[sunrise(n)] if n % 2 else ())
 
     threads = [threading.Thread(target=publish, args=(n,)) for n in range(4)]
     for thread in threads:

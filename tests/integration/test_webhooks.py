@@ -25,6 +25,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, insert, text
 from sqlalchemy.exc import DBAPIError
 
+from tests.acceptance.bad_files import BODIES
 from tests.services import eventually
 from threadsworker import Client, webhooks
 from threadsworker.job import SegmentState
@@ -386,6 +387,21 @@ def test_the_address_that_the_world_knows_may_be_another_one(reception: Receptio
         form = {"signed_request": signed_request(USER, secret=APP)}
         told = requests.post(f"{url}/data-deletion", form, timeout=10).json()
     assert told["url"] == f"{known}data-deletion/{told['confirmation_code']}"
+
+
+def test_what_says_nothing_is_refused_and_leaves_nothing(reception: Reception) -> None:
+    for body in BODIES:
+        answer = reception.tell(body)
+        assert (answer.status_code, answer.text) == (400, "this cannot be read"), body[:60]
+        assert reception.tell(body, secret="another secret").status_code == 401
+    assert reception.kept() == []
+
+
+def test_what_no_database_keeps_is_no_reason_to_be_told_again(reception: Reception) -> None:
+    said = {"values": {"field": "x\0", "value": {"text": "a\0b\ud800"}}, "target_id": "1\0"}
+    body = json.dumps(said).encode()
+    assert reception.tell(body).status_code == 200
+    assert len(reception.kept()) == 1
 
 
 def test_health_is_whether_the_database_answers(reception: Reception) -> None:

@@ -8,10 +8,10 @@ been seen. The planner would fill the first segment with all media, so the segme
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 
 from sqlmodel import Session
 
+from tests.pictures import sunrise
 from threadsworker.media import Inspected, Spool, inspect
 from threadsworker.post import Media, Segment
 from threadsworker.settings import Settings
@@ -26,9 +26,7 @@ MEDIA = (1, 2, 0)
 @cache
 def pictures() -> tuple[Inspected, ...]:
     """All media of the job, in order; no two are the same."""
-    picture = files("threadsworker.sandbox").joinpath("assets", "sunrise.jpg").read_bytes()
-    # What stands behind the end of a JPEG is no part of the picture.
-    media = [Media(picture + b"%d" % n, alt_text=f"no {n}") for n in range(sum(MEDIA))]
+    media = [Media(sunrise(n), alt_text=f"no {n}") for n in range(sum(MEDIA))]
     inspected, problems = inspect(media)
     assert not problems
     return inspected

@@ -6,8 +6,8 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 
+from tests.pictures import chart
 from threadsworker import Media, Post
 from threadsworker.sandbox.options import SandboxAccount
 
@@ -76,7 +76,6 @@ def owners(seed: int) -> list[Owner]:
 def orders(count: int, *, seed: int, owners: list[Owner]) -> Iterator[Order]:
     """`count` jobs, the same for the same seed."""
     dice = random.Random(f"{seed} posts")
-    picture = files("threadsworker.sandbox").joinpath("assets", "chart.png").read_bytes()
     for n in range(count):
         (kind,) = dice.choices(list(MIX), weights=list(MIX.values()))
         segments = dice.randint(2, 5) if kind == "thread" else 1
@@ -90,10 +89,7 @@ def orders(count: int, *, seed: int, owners: list[Owner]) -> Iterator[Order]:
                 f"{name} part {part}: {' '.join(dice.choices(WORDS, k=dice.randint(3, 30)))}"
                 for part in range(segments)
             ),
-            # What stands behind the end of a picture is no part of it, and makes it another.
-            pictures=tuple(
-                (f"{name} picture {m}", picture + f"{name} {m}".encode()) for m in range(pictures)
-            ),
+            pictures=tuple((f"{name} picture {m}", chart(f"{name} {m}")) for m in range(pictures)),
             is_reply=kind == "reply",
         )
 

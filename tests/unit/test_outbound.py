@@ -6,10 +6,12 @@ import ipaddress
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -113,6 +115,57 @@ def test_one_private_address_among_those_of_a_name_is_enough(address: str) -> No
     told = [one.rule for one in outbound.unfit(found, allow_loopback=False)]
     assert told == ["subscription.url.private"]
     assert list(outbound.unfit(found[:1], allow_loopback=False)) == []
+
+
+class Resolver:
+    """A name server that gives another answer each time it is asked for one name."""
+
+    def __init__(self, answers: list[str], ask: Callable[..., list[Any]]) -> None:
+        self.answers, self._ask = answers, ask
+        self.asked: list[str] = []
+
+    def getaddrinfo(self, host: str, *arguments: Any, **options: Any) -> list[Any]:
+        if host != "hook.example":
+            return self._ask(host, *arguments, **options)
+        self.asked.append(host)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return self._ask(answer, *arguments, **options)
+
+
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
+    """It stands in the place of the network's name servers."""
+    made = Resolver([], socket.getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", made.getaddrinfo)
+    return made
+
+
+def test_a_name_is_asked_for_once_and_what_it_means_a_moment_later_does_not_matter(
+    resolver: Resolver, tmp_path: Path
+) -> None:
+    shown, trusted = certificate(tmp_path, name="hook.example")
+    with receiver(tls=shown) as heard:
+        url = heard.url.replace("127.0.0.1", "hook.example")
+        # Asked again it would lead to an address where nobody is.
+        resolver.answers = ["127.0.0.1", "127.0.0.2"]
+        answer = outbound.post(url, b"{}", {}, allow_loopback=True, tls=trusted)
+        assert answer == outbound.Answer(200)
+        assert resolver.asked == ["hook.example"]
+        # The other way round: public when it was named, this machine when it is called.
+        resolver.answers = ["8.8.8.8", "127.0.0.1"]
+        assert list(outbound.unfit(outbound.resolved(url), allow_loopback=False)) == []
+        answer = outbound.post(url, b"{}", {}, allow_loopback=False, tls=trusted)
+        assert "subscription.url.private" in str(answer.error)
+        assert len(heard.heard) == 1
+
+
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "10.0.0.7", "::ffff:127.0.0.1", "64:ff9b::a9fe:a9fe", "fd00::1"]
+)
+def test_a_name_that_means_an_inner_address_is_not_called(resolver: Resolver, address: str) -> None:
+    resolver.answers = [address]
+    answer = outbound.post("https://hook.example/", b"{}", {}, allow_loopback=False)
+    assert "subscription.url.private" in str(answer.error)
 
 
 def test_a_private_address_is_not_connected_to_at_delivery_either() -> None:
@@ -239,20 +292,20 @@ def test_nobody_there_and_a_name_that_is_none() -> None:
     assert "not known" in str(answer.error)
 
 
-def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """What a server shows that calls itself ``localhost``, and what trusts it."""
+def certificate(folder: Path, *, name: str = "localhost") -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """What a server shows that calls itself so, and what trusts it."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .sign(key, SHA256())
     )
     file = folder / "server.pem"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,7 +59,7 @@ def edit(
 
     with errors_as_exit_codes(as_json=as_json):
         if text == "-":
-            text = sys.stdin.read()
+            text = posting.text_from_stdin()
         media = media_of(file or [], alt or [], kind or [])
         if markdown is not None:
             document = read_thread(posting.text_of(markdown), folder=markdown.parent)

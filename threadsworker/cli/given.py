@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from threadsworker.cli.options import OPTIONS
+from threadsworker.cli.written import read_named, with_plain_ends
 from threadsworker.errors import InvalidPost, Problem
 
 if TYPE_CHECKING:
@@ -93,15 +94,11 @@ def _text_attachment(file: str | None, link: str | None) -> TextAttachment | Non
             return None
         message = "A link of an attached text needs the text: --attach-text"
         raise InvalidPost([Problem("text_attachment.link.without_text", message, "attach_link")])
-    try:
-        text = Path(file).read_text(encoding="utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        problem = Problem("text_attachment.file.unreadable", f"{file}: {reason}", "attach_text")
-        raise InvalidPost([problem]) from None
     from threadsworker.cli.styling import styled
     from threadsworker.post import TextAttachment
 
+    written = read_named(file, rule="text_attachment.file.unreadable", where="attach_text")
+    text = with_plain_ends(written).strip()
     plain, styling = styled(text) if Path(file).suffix.lower() in _MARKDOWN else (text, ())
     return TextAttachment(plaintext=plain, link=link, styling=styling)
 

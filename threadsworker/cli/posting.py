@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +18,7 @@ from threadsworker.cli.console import (
 )
 from threadsworker.cli.given import media_of, post_fields
 from threadsworker.cli.options import with_post_options
+from threadsworker.cli.written import read_file, read_stdin, with_plain_ends
 from threadsworker.errors import InvalidPost, Problem
 from threadsworker.job import JobState
 
@@ -74,7 +74,7 @@ def post(
     """Enqueue a post of any length; prints the job's id."""
     with errors_as_exit_codes(as_json=as_json):
         if text == "-":
-            text = sys.stdin.read()
+            text = text_from_stdin()
         options = post_fields(given)
         media = media_of(file or [], alt or [], kind or [])
         _enqueue(
@@ -131,16 +131,16 @@ def thread(
         )
 
 
+def text_from_stdin() -> str:
+    return with_plain_ends(read_stdin(rule="post.stdin.unreadable", where="text"))
+
+
 def text_of(file: Path) -> str:
+    """What a Markdown file holds, or stdin."""
+    rule = "thread.file.unreadable"
     if str(file) == "-":
-        return sys.stdin.read()
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise InvalidPost(
-            [Problem("thread.file.unreadable", f"{file}: {reason}", "file")]
-        ) from None
+        return with_plain_ends(read_stdin(rule=rule, where="file"))
+    return with_plain_ends(read_file(file, rule=rule))
 
 
 def _enqueue(

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from threadsworker.cli.given import FLAGS, LISTS, NUMBERS, TEXTS, TRUE
+from threadsworker.cli.written import read_file
 from threadsworker.errors import InvalidPost, Problem
 
 _LISTS = LISTS | {"file", "alt", "kind"}
@@ -65,7 +66,9 @@ class Row:
         if "at" not in options:
             del options["timezone"]
         written = json.dumps(options, sort_keys=True, ensure_ascii=False)
-        return "import-" + hashlib.sha256(written.encode()).hexdigest()[:_DIGITS]
+        return (
+            "import-" + hashlib.sha256(written.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
+        )
 
 
 def read_rows(file: Path) -> list[Row]:
@@ -86,13 +89,8 @@ def read_rows(file: Path) -> list[Row]:
     reader = readers.get(file.suffix.lower())
     if reader is None:
         raise _refused("import.file.unknown", f"{file}: it is neither .csv nor .jsonl")
-    try:
-        # As they are: the ends of lines within a quoted cell are the cell's.
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            written = stream.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise _refused("import.file.unreadable", f"{file}: {reason}") from None
+    # The ends of lines within a quoted cell are the cell's.
+    written = read_file(file, rule="import.file.unreadable")
     rows = list(reader(written))
     if not rows:
         raise _refused("import.file.empty", f"{file}: it holds no row")

@@ -178,7 +178,8 @@ def _present(
 ) -> tuple[datetime, set[_Name]]:
     """What time it is, and which keys are in use."""
     keys = [(str(one.get("account", DEFAULT_ACCOUNT)), one.get("key")) for one in given]
-    keys = [key for key in keys if key[0] not in unknown]
+    # A key that is none is refused later, and cannot even be asked for.
+    keys = [key for key in keys if key[0] not in unknown and not key_problems(key[1])]
     with client._reading() as session:
         ids = {name: accounts.find(session, name).id for name in {name for name, _ in keys}}
         return clock(session), set(_with_keys(session, ids, keys))

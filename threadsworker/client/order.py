@@ -10,6 +10,7 @@ from threadsworker.post import Post, Segment
 from threadsworker.store import submission
 from threadsworker.store.submission import Terms
 from threadsworker.store.tables import JobRow
+from threadsworker.text import no_character
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class Order:
 
 def key_problems(key: str | None) -> list[Problem]:
     """What is wrong with an idempotency key."""
+    if key is not None and (found := no_character(key)) is not None:
+        message = f"The key holds {found}, which is no character"
+        return [Problem("key.invalid_character", message, "key", given=found)]
     if key is None or key.strip():
         return []
     return [Problem("key.empty", "A key has at least one character", "key", 1, 0)]

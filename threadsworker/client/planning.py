@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from threadsworker.client.jobs import Jobs
 from threadsworker.client.outbox import CallersSession
 from threadsworker.errors import InvalidPost, Problem
-from threadsworker.media import Inspected, inspect
+from threadsworker.media import Inspected, Reading, inspect
 from threadsworker.plan import plan
 from threadsworker.post import Post, Segment
 from threadsworker.store.database import clock
@@ -28,7 +28,9 @@ class Planning(Jobs):
         staging: Callable[[str], list[Problem]] | None = None,
     ) -> tuple[tuple[Inspected, ...], tuple[Segment, ...]]:
         inspected, problems = inspect(
-            post.media, allow_private_urls=self.settings.private_urls_allowed
+            post.media,
+            allow_private_urls=self.settings.private_urls_allowed,
+            reading=Reading(self.settings.media_roots, self.settings.strip_metadata),
         )
         also = [*also, *problems]
         if account is not None and any(one.content is not None for one in inspected):

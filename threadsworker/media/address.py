@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from threadsworker.errors import Problem
-from threadsworker.hosts import is_private
+from threadsworker.hosts import is_private, read_url
 from threadsworker.post import MediaKind
 
 #: Suffixes of a URL's path and what they mean, in lower case.
@@ -39,14 +39,10 @@ def suffix(url: str) -> str:
 
 def problems(url: str, *, where: str, allow_private: bool) -> Iterator[Problem]:
     """What keeps this URL from being passed on."""
-    if any(character.isspace() or not character.isprintable() for character in url):
-        yield Problem("media.url.invalid", "The URL holds a space or a control character", where)
-        return
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        parts = read_url(url)
     except ValueError as error:
-        yield Problem("media.url.invalid", f"The URL cannot be read: {error}", where)
+        yield Problem("media.url.invalid", str(error), where)
         return
     if parts.scheme not in ("http", "https"):
         yield Problem(
@@ -57,12 +53,11 @@ def problems(url: str, *, where: str, allow_private: bool) -> Iterator[Problem]:
             parts.scheme,
         )
         return
-    yield from _host_problems(parts, host, where=where, allow_private=allow_private)
+    yield from _host_problems(parts, where=where, allow_private=allow_private)
 
 
-def _host_problems(
-    parts: SplitResult, host: str | None, *, where: str, allow_private: bool
-) -> Iterator[Problem]:
+def _host_problems(parts: SplitResult, *, where: str, allow_private: bool) -> Iterator[Problem]:
+    host = parts.hostname
     if parts.username is not None or parts.password is not None:
         yield Problem(
             "media.url.userinfo", "The URL holds a user name or password; leave it out", where

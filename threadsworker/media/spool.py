@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
@@ -22,6 +21,8 @@ from fsspec.implementations.local import LocalFileSystem
 
 from threadsworker.errors import InvalidPost, NotFound, NotPossible, Problem
 from threadsworker.media.intake import Inspected
+from threadsworker.media.local import NotReadable
+from threadsworker.media.metadata import Unreadable
 
 #: Bytes copied at a time.
 _CHUNK = 1024 * 1024
@@ -56,7 +57,7 @@ class Spool:
         part = f"{final}.{uuid4().hex}.part"
         self._make_directory(final.rpartition("/")[0])
         try:
-            if self._write(inspected.content, part, inspected.where) != sha256:
+            if self._write(inspected, part) != sha256:
                 raise _changed(inspected.where, "its content is another now")
             self._fs.mv(part, final)
             self._settle(final.rpartition("/")[0])
@@ -145,11 +146,14 @@ class Spool:
         else:
             self._fs.makedirs(directory, exist_ok=True)
 
-    def _write(self, content: bytes | Path, path: str, where: str) -> str:
+    def _write(self, inspected: Inspected, path: str) -> str:
         """Copy the content to `path` and give the SHA-256 of what was copied."""
         digest = hashlib.sha256()
-        with _opened(content, where) as source, self._fs.open(path, "wb") as target:
-            while chunk := source.read(_CHUNK):
+        # A file that grows is another one, and is not copied for ever.
+        left = inspected.item.size or 0
+        with _opened(inspected) as source, self._fs.open(path, "wb") as target:
+            while left >= 0 and (chunk := source.read(min(_CHUNK, left + 1))):
+                left -= len(chunk)
                 digest.update(chunk)
                 target.write(chunk)
             if self._local:
@@ -174,13 +178,11 @@ class Spool:
             return
 
 
-def _opened(content: bytes | Path, where: str) -> IO[bytes]:
-    if isinstance(content, bytes):
-        return BytesIO(content)
+def _opened(inspected: Inspected) -> IO[bytes]:
     try:
-        return content.open("rb")
-    except OSError as error:
-        raise _changed(where, error.strerror or "it cannot be read") from None
+        return inspected.open()
+    except (NotReadable, Unreadable, OSError) as error:
+        raise _changed(inspected.where, str(error) or "it cannot be read") from None
 
 
 def _changed(where: str, reason: str) -> InvalidPost:

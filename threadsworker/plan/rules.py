@@ -25,7 +25,7 @@ from threadsworker.post import (
     Post,
     Segment,
 )
-from threadsworker.text import is_hashtag, links, measure
+from threadsworker.text import is_hashtag, links, measure, no_character
 
 
 def check_post(post: Post, media: Sequence[MediaItem]) -> Iterator[Problem]:
@@ -33,7 +33,7 @@ def check_post(post: Post, media: Sequence[MediaItem]) -> Iterator[Problem]:
     content = (post.text.strip(), media, post.media, post.tags, post.links)
     if not any(content) and post.text_attachment is None and post.gif is None:
         yield empty()
-    yield from _characters(post)
+    yield from _characters(post, media)
     yield from _tags(post)
     yield from _topic(post)
     yield from _alt_texts(media)
@@ -113,15 +113,30 @@ def _link_count(segment: Segment) -> Iterator[Problem]:
         )
 
 
-def _characters(post: Post) -> Iterator[Problem]:
-    for character in post.text:
-        if character == "\0" or "\ud800" <= character <= "\udfff":
+def _characters(post: Post, media: Sequence[MediaItem]) -> Iterator[Problem]:
+    for where, text in _written(post, media):
+        if text and (found := no_character(text)) is not None:
             yield Problem(
                 "text.invalid_character",
-                f"The text holds U+{ord(character):04X}, which is no character",
-                "text",
+                f"It holds {found}, which is no character",
+                where,
+                given=found,
             )
-            return
+
+
+def _written(post: Post, media: Sequence[MediaItem]) -> Iterator[tuple[str, str | None]]:
+    """Everything of a post that somebody wrote, and where it stands."""
+    yield from (("text", post.text), ("topic", post.topic), ("location_id", post.location_id))
+    yield from (("tags", tag) for tag in post.tags)
+    yield from (("links", link) for link in post.links)
+    yield from ((f"media {n}", item.alt_text) for n, item in enumerate(media, start=1))
+    if post.poll is not None:
+        yield from (("poll", option) for option in post.poll.options)
+    if post.gif is not None:
+        yield "gif", post.gif.gif_id
+    if post.text_attachment is not None:
+        yield "text_attachment", post.text_attachment.plaintext
+        yield "text_attachment", post.text_attachment.link
 
 
 def _tags(post: Post) -> Iterator[Problem]:

@@ -11,8 +11,9 @@ import ipaddress
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from http.client import HTTPException
-from typing import IO, Any, Literal
+from http.client import HTTPException, HTTPResponse
+from time import monotonic
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from threadsworker.post import IMAGE_BYTES_LIMIT, VIDEO_BYTES_LIMIT
@@ -63,7 +64,7 @@ def fetch(url: str, kind: Literal["IMAGE", "VIDEO"], *, timeout: float) -> Fetch
     request = urllib.request.Request(url, headers={"User-Agent": "facebookexternalhit/1.1"})
     try:
         with opener.open(request, timeout=timeout) as response:
-            return _read(response, response.headers.get_content_type(), kind)
+            return _read(response, kind, until=monotonic() + timeout)
     except urllib.error.HTTPError as error:
         error.close()
         return Fetched(_UNREACHABLE[kind], reason=f"HTTP {error.code}")
@@ -71,11 +72,13 @@ def fetch(url: str, kind: Literal["IMAGE", "VIDEO"], *, timeout: float) -> Fetch
         return Fetched(_UNREACHABLE[kind], reason=type(error).__name__)
 
 
-def _read(response: IO[bytes], declared: str, kind: Literal["IMAGE", "VIDEO"]) -> Fetched:
-    if declared == "text/html":
+def _read(response: HTTPResponse, kind: Literal["IMAGE", "VIDEO"], *, until: float) -> Fetched:
+    if response.headers.get_content_type() == "text/html":
         return Fetched(_UNUSABLE[kind], reason="a page of HTML")
     digest, size, kept = hashlib.sha256(), 0, bytearray()
-    while chunk := response.read(_CHUNK):
+    while chunk := response.read1(_CHUNK):
+        if monotonic() > until:
+            raise TimeoutError
         digest.update(chunk)
         size += len(chunk)
         if size > _LIMITS[kind]:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
 from requests import Response
@@ -107,6 +107,7 @@ class GitHubStaging:
         self._token = token
         self._api = f"{api_url.rstrip('/')}/repos/{repo}"
         self._limits = f"{api_url.rstrip('/')}/rate_limit"
+        self._origin = "://".join(urlsplit(api_url)[:2])
         self._raw = f"{raw_url.rstrip('/')}/{repo}"
         self._http = http
         self._api_version = api_version
@@ -161,6 +162,8 @@ class GitHubStaging:
             for ref in refs:
                 yield str(_in(ref, "ref")).removeprefix(f"refs/{BRANCHES}")
             url = response.links.get("next", {}).get("url")
+            if url is not None and not url.startswith(f"{self._origin}/"):
+                raise AnswerLost("GitHub's next page is on another server, which gets no token")
 
     def staged_at(self, job_id: str) -> datetime:
         """When the job's files were made public; RequestRefused if there are none."""

@@ -20,6 +20,7 @@ from threadsworker.job import WaitReason
 from threadsworker.store import inbox, standing, subscriptions
 from threadsworker.store.standing import AccountStatus, Hold
 from threadsworker.store.tables import AccountRow, JobRow, PublishingLimitRow, ScheduleRow
+from threadsworker.text import no_character
 
 #: Longer than anybody waits.
 _NOT_SOON = timedelta(days=3650)
@@ -124,12 +125,14 @@ def set_quota_policy(
 
 def find(session: Session, name: str) -> AccountRow:
     """The account of that name; NotFound, naming those that exist, if there is none."""
-    row = session.exec(select(AccountRow).where(AccountRow.name == name)).first()
+    # PostgreSQL cannot even be asked for what is no text.
+    known = select(AccountRow).where(AccountRow.name == name)
+    row = session.exec(known).first() if no_character(name) is None else None
     if row is None:
         names = session.exec(select(AccountRow.name).order_by(AccountRow.name)).all()
         makes = "`threadsworker auth login`, or `account add`, makes one"
-        known = f"known: {', '.join(names)}" if names else makes
-        raise NotFound(f"there is no account {name!r} ({known})")
+        there = f"known: {', '.join(names)}" if names else makes
+        raise NotFound(f"there is no account {name!r} ({there})")
     return row
 
 

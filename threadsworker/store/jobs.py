@@ -28,6 +28,7 @@ from threadsworker.job import (
 from threadsworker.notice import NoticeEvent
 from threadsworker.store import events, notices
 from threadsworker.store.tables import AccountRow, JobRow
+from threadsworker.text import no_character
 
 #: States in which a worker may take the job.
 CLAIMABLE = (JobState.SCHEDULED, JobState.QUEUED, JobState.PUBLISHING, JobState.WAITING)
@@ -58,7 +59,8 @@ class Claim:
 
 def find(session: Session, job_id: str) -> JobRow:
     """The job; NotFound if there is none of that id."""
-    row = session.get(JobRow, job_id)
+    # PostgreSQL cannot even be asked for what is no text.
+    row = session.get(JobRow, job_id) if no_character(job_id) is None else None
     if row is None:
         raise NotFound(f"there is no job {job_id!r}; `threadsworker jobs` lists them")
     return row

@@ -20,6 +20,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from threadsworker.errors import BadSignature
+from threadsworker.text import characters_only
 
 #: Seconds that a signed request without an end of its own is good for: a copy of an old one
 #: must not take away a token that came later.
@@ -94,12 +95,24 @@ def read_notifications(body: bytes) -> list[Notification]:
     """
     try:
         # Ids are numbers above 2^53 in places.
-        said = json.loads(body, parse_int=str)
+        said = _storable(json.loads(body, parse_int=str))
     except (RecursionError, UnicodeDecodeError) as error:
         raise ValueError(type(error).__name__) from None
     if not isinstance(said, dict):
         raise ValueError("not an object")
     return list(_flat(said)) or list(_nested(said)) or _nothing()
+
+
+def _storable(value: Any) -> Any:
+    """The same with U+FFFD for what JSON can say and no database keeps."""
+    match value:
+        case str():
+            return characters_only(value)
+        case list():
+            return [_storable(one) for one in value]
+        case dict():
+            return {characters_only(name): _storable(one) for name, one in value.items()}
+    return value
 
 
 def _nothing() -> list[Notification]:

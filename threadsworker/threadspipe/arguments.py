@@ -9,7 +9,7 @@ from os import PathLike
 from typing import Any
 
 from threadsworker.media import address
-from threadsworker.media.intake import UNSUPPORTED_SUFFIXES
+from threadsworker.media.formats import UNSUPPORTED_SUFFIXES
 from threadsworker.post import Media, MediaKind
 from threadsworker.threadspipe.parameters import Parameters
 
