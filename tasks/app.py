@@ -12,13 +12,17 @@ from __future__ import annotations
 from typing import Any
 
 from celery.signals import (
+    beat_init,
     setup_logging,
+    task_failure,
+    task_retry,
     worker_process_init,
     worker_process_shutdown,
     worker_ready,
     worker_shutdown,
 )
 
+from tasks import shown
 from threadsworker import queue
 from threadsworker.broker import broker_url
 from threadsworker.log import configure
@@ -61,7 +65,7 @@ app.conf.update(
             "task": name,
             "schedule": seconds,
             # A worker that was away finds one of these waiting, not a thousand.
-            "options": {"expires": max(seconds, 1.0)},
+            "options": {"expires": max(seconds, 1.0), "argsrepr": f"every {seconds:g} s"},
         }
         for name, seconds in (
             (queue.DISPATCH_DUE, settings.dispatch_every.total_seconds()),
@@ -81,6 +85,23 @@ presence = Presence(desk)
 def _configure_logging(**_: Any) -> None:
     """Celery's own set-up is replaced: ours redacts."""
     configure(settings.log_level)
+
+
+@beat_init.connect
+def _duties_are_not_news(**_: Any) -> None:
+    """Nor is that they were sent, see `tasks.request`."""
+    app.conf.task_send_sent_event = False
+
+
+@task_failure.connect
+def _failed(exception: BaseException, einfo: Any, **_: Any) -> None:
+    shown.clean(einfo, exception)
+
+
+@task_retry.connect
+def _comes_back(reason: Any, einfo: Any, **_: Any) -> None:
+    if reason.exc is not None:
+        shown.clean(einfo, reason.exc)
 
 
 @worker_process_init.connect

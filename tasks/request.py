@@ -1,4 +1,6 @@
 """
+A message in the hands of a worker: what the broker and those who listen are told of it.
+
 A message that cannot be acknowledged means that the connection to the broker is lost.
 
 Celery logs such a failure and goes on, and the message keeps its place among those that the
@@ -10,10 +12,16 @@ https://github.com/celery/celery/issues/8990, read 2026-11-25).
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery.utils.log import get_logger
 from celery.worker import request
 
+from threadsworker.queue import DUTIES
+
 logger = get_logger(__name__)
+
+_ORDINARY = ("task-received", "task-started", "task-succeeded")
 
 
 class Request(request.Request):
@@ -27,3 +35,13 @@ class Request(request.Request):
             # The second argument are the errors to log and forget. Others reach the consumer.
             self._on_ack(logger, ())
             self.acknowledged = True
+
+    def send_event(self, type: str, **fields: Any) -> None:
+        """
+        Tell those who listen, as Flower does.
+
+        Of beat's duties only what goes wrong: there is one every few seconds, and they would
+        push the chains out of Flower's memory.
+        """
+        if self.name not in DUTIES or type not in _ORDINARY:
+            super().send_event(type, **fields)

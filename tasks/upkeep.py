@@ -11,16 +11,16 @@ from threadsworker.store.runs import Start
 
 
 @app.task(name=queue.DISPATCH_DUE)
-def dispatch_due() -> None:
+def dispatch_due() -> str:
     """Make the jobs of recurring posts, and start those whose time has come."""
     recurring.make_due(desk)
-    ring(upkeep.dispatch_due(desk, backlog=queue.backlog(app)))
+    return _started(ring(upkeep.dispatch_due(desk, backlog=queue.backlog(app))))
 
 
 @app.task(name=queue.RESCUE_STALLED)
-def rescue_stalled() -> None:
+def rescue_stalled() -> str:
     """Start the jobs again whose worker or message was lost."""
-    ring(upkeep.rescue_stalled(desk, backlog=queue.backlog(app)))
+    return _started(ring(upkeep.rescue_stalled(desk, backlog=queue.backlog(app))))
 
 
 @app.task(name=queue.SWEEP_STAGED)
@@ -35,7 +35,15 @@ def refresh_tokens() -> None:
     refresh.refresh_tokens(desk)
 
 
-def ring(starts: Iterable[Start]) -> None:
-    """Send the chains of these runs."""
+def ring(starts: Iterable[Start]) -> int:
+    """Send the chains of these runs; how many."""
+    sent = 0
     for start in starts:
-        queue.job_chain(app, start.job_id, start.run, start.index).apply_async()
+        title = queue.Title(start.account, start.segments)
+        queue.job_chain(app, start.job_id, start.run, start.index, title).apply_async()
+        sent += 1
+    return sent
+
+
+def _started(jobs: int) -> str:
+    return f"{jobs} {'job' if jobs == 1 else 'jobs'} started"

@@ -78,7 +78,7 @@ def upload(desk: Desk, claim: Claim) -> Outcome:
         standing.heard_github(session, claim.account_id, now=clock(session))
     names = {file.name: file.url for file in placed}
     _ready(desk, claim, {sha256: names[_name(item)] for sha256, item in local.items()})
-    return Done()
+    return Done(said=f"{len(local)} staged")
 
 
 def _ready(desk: Desk, claim: Claim, urls: dict[str, str]) -> None:
