@@ -17,11 +17,7 @@ from typing import Any
 from celery.utils.log import get_logger
 from celery.worker import request
 
-from threadsworker.queue import DUTIES
-
 logger = get_logger(__name__)
-
-_ORDINARY = ("task-received", "task-started", "task-succeeded")
 
 
 class Request(request.Request):
@@ -40,8 +36,12 @@ class Request(request.Request):
         """
         Tell those who listen, as Flower does.
 
-        Of beat's duties only what goes wrong: there is one every few seconds, and they would
-        push the chains out of Flower's memory.
+        Of beat's duties, which send no events, only what goes wrong: there is one every few
+        seconds, and they would push the chains out of Flower's memory.
         """
-        if self.name not in DUTIES or type not in _ORDINARY:
+        if not self.task.send_events and type == "task-failed":
+            # Nobody has heard of it before.
+            known = {"name": self.name, "args": self.argsrepr, "kwargs": self.kwargsrepr}
+            self.eventer.send(type, uuid=self.id, **known, **fields)
+        else:
             super().send_event(type, **fields)

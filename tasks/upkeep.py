@@ -10,26 +10,26 @@ from threadsworker.steps import recurring, refresh, sweep, upkeep
 from threadsworker.store.runs import Start
 
 
-@app.task(name=queue.DISPATCH_DUE)
+@app.task(name=queue.DISPATCH_DUE, send_events=False)
 def dispatch_due() -> str:
     """Make the jobs of recurring posts, and start those whose time has come."""
     recurring.make_due(desk)
     return _started(ring(upkeep.dispatch_due(desk, backlog=queue.backlog(app))))
 
 
-@app.task(name=queue.RESCUE_STALLED)
+@app.task(name=queue.RESCUE_STALLED, send_events=False)
 def rescue_stalled() -> str:
     """Start the jobs again whose worker or message was lost."""
     return _started(ring(upkeep.rescue_stalled(desk, backlog=queue.backlog(app))))
 
 
-@app.task(name=queue.SWEEP_STAGED)
+@app.task(name=queue.SWEEP_STAGED, send_events=False)
 def sweep_staged() -> None:
     """Take away what ended jobs have left staged."""
     sweep.sweep_staged(desk)
 
 
-@app.task(name=queue.REFRESH_TOKENS)
+@app.task(name=queue.REFRESH_TOKENS, send_events=False)
 def refresh_tokens() -> None:
     """Keep the accounts' tokens alive, and warn of those that will soon be over."""
     refresh.refresh_tokens(desk)

@@ -65,7 +65,7 @@ def refused(settings: Settings) -> str | None:
 
 
 def credentials(settings: Settings) -> list[str]:
-    """``name:password`` of all who may open Flower; from now on redacted wherever they are logged."""
+    """``name:password`` of all who may open Flower; from now on redacted in every line."""
     if settings.flower_basic_auth is None:
         return []
     given = settings.flower_basic_auth.get_secret_value()
