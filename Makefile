@@ -20,6 +20,9 @@ bench: $(READY) ## Time planning, the lateness of many posts, and what waiting c
 	@$(BIN)/python -m tests.bench.planning
 	@$(BIN)/python -m tests.bench.waiting
 
+pictures: $(READY) ## Take the pictures of docs/flower.md again, in a browser
+	@$(BIN)/python -m tests.pictures
+
 soak: $(READY) ## Publish JOBS=500 posts while workers and servers are killed
 	@$(BIN)/python -m tests.reliability.soak --jobs $(JOBS)
 
@@ -62,4 +65,4 @@ $(READY): requirements-dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-.PHONY: help demo test bench soak crash-matrix-full check fix setup system lock
+.PHONY: help demo test bench pictures soak crash-matrix-full check fix setup system lock

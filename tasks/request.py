@@ -39,6 +39,9 @@ class Request(request.Request):
         Of beat's duties, which send no events, only what goes wrong: there is one every few
         seconds, and they would push the chains out of Flower's memory.
         """
+        if fields.get("traceback") == "":
+            # See `tasks.shown`. An empty one would be a heading with nothing below it.
+            del fields["traceback"]
         if not self.task.send_events and type == "task-failed":
             # Nobody has heard of it before.
             known = {"name": self.name, "args": self.argsrepr, "kwargs": self.kwargsrepr}
