@@ -97,9 +97,10 @@ def reply_chain(self: Any, job_id: str, run: int) -> str:
 def cleanup(self: Any, job_id: str, run: int) -> str:
     """Take the staged files away, and call the job published if its thread is live."""
     following = take(desk, cleanup_step, job_id, run)
+    said = _follow(self, following, job_id, run)
     if isinstance(following, Stop):
         tidy(desk, job_id)
-    said = _follow(self, following, job_id, run)
+        said = said if following.makes_room else "nothing stays staged of a job that has ended"
     if isinstance(following, Go):
         _next_of_account(job_id)
     return said

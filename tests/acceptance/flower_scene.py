@@ -1,4 +1,4 @@
-"""Flower beside a worker and a beat: one thread is finished, one waits, one has failed."""
+"""Flower beside a worker and a beat: a thread is finished, two wait, one has failed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BROWSER = Path("/usr/bin/chromium")
 USER, PASSWORD = "ada", "a-password-for-flower"
 PREFIX = "watch"
 #: What the three threads say; none of it may be seen in Flower.
-TEXTS = ("plovers by the sea", "a sentence that waits", "words that Meta refuses")
+TEXTS = ("plovers by the sea", "a sentence that waits", "words that Meta refuses", "a slow one")
 SETTINGS = {
     "THREADSWORKER_FLOWER_BASIC_AUTH": f"{USER}:{PASSWORD}",
     "THREADSWORKER_FLOWER_URL_PREFIX": PREFIX,
@@ -57,6 +57,13 @@ class Scene:
                 return one
         return None
 
+    def waits(self, job: str) -> dict[str, Any] | None:
+        """The task of the job that comes back, and says why."""
+        for one in self.tasks(job):
+            if "waits" in (one["exception"] or ""):
+                return one
+        return None
+
     def answers(self) -> bool:
         try:
             return self.get("/healthcheck").ok
@@ -76,7 +83,7 @@ def refused(status: int, code: int, message: str) -> Fault:
 
 @contextmanager
 def scene(home: Path, sandbox: Sandbox) -> Iterator[Scene]:
-    """Flower has seen three threads: `finished`, `waiting` and `failed`."""
+    """Flower has seen threads: `finished`, `processing`, `review`, `failed` and `waiting`."""
     port = free_port()
     settings = {**SETTINGS, "THREADSWORKER_FLOWER_PORT": str(port)}
     with installation(home, sandbox, settings, processes=[("up", "--flower")]) as installed:
@@ -84,6 +91,14 @@ def scene(home: Path, sandbox: Sandbox) -> Iterator[Scene]:
         eventually(seen.answers, timeout=90)
         seen.jobs["finished"] = installed.json("post", f"{TEXTS[0]}\n---\nand\n---\nmore")["id"]
         eventually(partial(seen.stands, "finished", "SUCCESS", "cleanup"), timeout=120)
+        usual = sandbox.options
+        sandbox.set_options(text_seconds=3600.0)
+        seen.jobs["processing"] = installed.json("post", TEXTS[3])["id"]
+        eventually(partial(seen.waits, "processing"), timeout=90)
+        sandbox.set_options(text_seconds=usual.text_seconds, detach_replies=True)
+        seen.jobs["review"] = installed.json("post", f"{TEXTS[3]}\n---\nand its reply")["id"]
+        eventually(partial(seen.stands, "review", "FAILURE", "publish"), timeout=90)
+        sandbox.set_options(detach_replies=False)
         sandbox.plan_fault(refused(400, 100, f"{REFUSAL} ({ACCESS_TOKEN})"))
         seen.jobs["failed"] = installed.json("post", TEXTS[2])["id"]
         eventually(partial(seen.stands, "failed", "FAILURE", "create_containers"), timeout=90)

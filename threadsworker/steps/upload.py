@@ -6,7 +6,6 @@ from functools import partial
 
 from threadsworker.job import (
     LIVE,
-    PASSED,
     Done,
     Failed,
     Outcome,
@@ -56,7 +55,7 @@ def upload(desk: Desk, claim: Claim) -> Outcome:
             return outcome
     if local.keys() <= present:
         _ready(desk, claim, {})
-        return PASSED
+        return Done(progress=False, said="nothing to stage")
     staging = desk.staging(account)
     if staging is None or account.github_repo is None:
         return Failed(
