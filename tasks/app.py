@@ -21,6 +21,7 @@ from celery.signals import (
     worker_ready,
     worker_shutdown,
 )
+from kombu.entity import Exchange, Queue
 
 from tasks import shown
 from threadsworker import queue
@@ -43,10 +44,11 @@ app.set_current()
 app.Task.Request = "tasks.request:Request"
 app.conf.update(
     include=["tasks.pipeline", "tasks.upkeep", "tasks.notices"],
-    task_queues={
-        name: {"exchange": name, "routing_key": name}
+    # Objects, not a dictionary, which Flower's page of the broker cannot read.
+    task_queues=[
+        Queue(name, Exchange(name), routing_key=name)  # type: ignore[no-untyped-call]
         for name in (queue.STEPS_QUEUE, queue.UPKEEP_QUEUE)
-    },
+    ],
     # As little as possible in reserve: what a process has reserved waits behind its slow
     # publish while another worker idles.
     worker_prefetch_multiplier=1,

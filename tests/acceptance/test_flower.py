@@ -89,6 +89,11 @@ def test_a_step_that_waits_tells_what_for_and_keeps_its_name(seen: Scene) -> Non
     assert waits["args"] == f"main/{seen.jobs['processing']} run 1 segment 1/1"
 
 
+def test_the_page_of_the_broker_shows_both_queues(seen: Scene) -> None:
+    shown = seen.get("/broker").text
+    assert "threadsworker-upkeep" in shown
+
+
 def test_beats_duties_do_not_hide_the_chains(seen: Scene) -> None:
     names = {one["name"] for one in seen.get("/api/tasks").json().values()}
     assert "threadsworker.publish" in names
