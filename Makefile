@@ -21,6 +21,9 @@ bench: $(READY) ## Time planning, being called, the lateness of many posts, and 
 	@$(BIN)/python -m tests.bench.load
 	@$(BIN)/python -m tests.bench.waiting
 
+pictures: $(READY) ## Take the pictures of docs/flower.md again, in a browser
+	@$(BIN)/python -m tests.screenshots
+
 soak: $(READY) ## Publish JOBS=500 posts while workers and servers are killed
 	@$(BIN)/python -m tests.reliability.soak --jobs $(JOBS)
 
@@ -73,4 +76,4 @@ $(READY): requirements-dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-.PHONY: help demo test bench soak fuzz crash-matrix-full check audit docs fix setup system lock
+.PHONY: help demo test bench pictures soak fuzz crash-matrix-full check audit docs fix setup system lock

@@ -13,17 +13,21 @@ import os
 from typing import Any
 
 from celery.signals import (
+    beat_init,
     setup_logging,
+    task_failure,
     task_postrun,
     task_prerun,
+    task_retry,
     worker_init,
     worker_process_init,
     worker_process_shutdown,
     worker_ready,
     worker_shutdown,
 )
+from kombu.entity import Exchange, Queue
 
-from tasks import watching
+from tasks import shown, watching
 from threadsworker import queue, tracing
 from threadsworker.broker import broker_url
 from threadsworker.crypto import signing_keys
@@ -53,10 +57,11 @@ app.task_cls = "tasks.task:Task"
 app.Task.Request = "tasks.request:Request"
 app.conf.update(
     include=["tasks.pipeline", "tasks.upkeep", "tasks.notices", "tasks.stopping"],
-    task_queues={
-        name: {"exchange": name, "routing_key": name}
+    # Objects, not a dictionary, which Flower's page of the broker cannot read.
+    task_queues=[
+        Queue(name, Exchange(name), routing_key=name)  # type: ignore[no-untyped-call]
         for name in (queue.STEPS_QUEUE, queue.UPKEEP_QUEUE)
-    },
+    ],
     # As little as possible in reserve: what a process has reserved waits behind its slow
     # publish while another worker idles.
     worker_prefetch_multiplier=1,
@@ -75,7 +80,7 @@ app.conf.update(
             "task": name,
             "schedule": seconds,
             # A worker that was away finds one of these waiting, not a thousand.
-            "options": {"expires": max(seconds, 1.0)},
+            "options": {"expires": max(seconds, 1.0), "argsrepr": f"every {seconds:g} s"},
         }
         for name, seconds in (
             (queue.DISPATCH_DUE, settings.dispatch_every.total_seconds()),
@@ -102,6 +107,23 @@ def _configure_logging(**_: Any) -> None:
 def _count(**_: Any) -> None:
     """Before the first fork: the processes of a worker count into the same place."""
     watching.count(settings)
+
+
+@beat_init.connect
+def _duties_are_not_news(**_: Any) -> None:
+    """Nor is that they were sent, see `tasks.request`."""
+    app.conf.task_send_sent_event = False
+
+
+@task_failure.connect
+def _failed(exception: BaseException, einfo: Any, **_: Any) -> None:
+    shown.clean(einfo, exception)
+
+
+@task_retry.connect
+def _comes_back(reason: Any, einfo: Any, **_: Any) -> None:
+    if reason.exc is not None:
+        shown.clean(einfo, reason.exc)
 
 
 @worker_process_init.connect

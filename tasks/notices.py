@@ -10,7 +10,7 @@ from threadsworker.steps import deliver as delivering
 from threadsworker.steps import inbound
 
 
-@app.task(name=queue.DELIVER)
+@app.task(name=queue.DELIVER, send_events=False)
 def deliver() -> None:
     """Send the notices that are due."""
     inbound.handle_all(desk)

@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError as KombuError
 from sqlalchemy.exc import SQLAlchemyError
 
 from tasks.app import app, desk
+from tasks.shown import Told
 from tasks.step import Step
 from tasks.upkeep import ring
 from threadsworker import queue
@@ -17,7 +18,7 @@ from threadsworker.steps.cleanup import tidy
 from threadsworker.steps.create_containers import create_containers as create_containers_step
 from threadsworker.steps.poll_status import poll_status as poll_status_step
 from threadsworker.steps.publish import publish as publish_step
-from threadsworker.steps.reply_chain import next_segment
+from threadsworker.steps.reply_chain import next_start
 from threadsworker.steps.reply_chain import reply_chain as reply_chain_step
 from threadsworker.steps.take import Again, Broken, Go, Next, Stop, take
 from threadsworker.steps.upkeep import dispatch_next
@@ -26,8 +27,8 @@ from threadsworker.steps.upload import upload as upload_step
 logger = logging.getLogger(__name__)
 
 
-class ChainFailed(Exception):
-    """A job failed, or needs a person. Raised so that Flower shows its chain as failed."""
+class ChainFailed(Told):
+    """A job failed. Raised so that Flower shows its chain as failed, with Meta's words."""
 
     def __init__(self, code: str, message: str, advice: str) -> None:
         super().__init__(code, message, advice)
@@ -36,66 +37,99 @@ class ChainFailed(Exception):
         code, message, advice = self.args
         return f"{message} [{code}] {advice}"
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: {self}"
+
+
+class NeedsReview(ChainFailed):
+    """Only a person can tell what became of a job."""
+
+
+class Waits(Told):
+    """Nothing is wrong: the message comes back, and Flower shows why and when."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
 
 @app.task(bind=True, base=Step, name=queue.UPLOAD, max_retries=None)
-def upload(self: Any, job_id: str, run: int) -> None:
+def upload(self: Any, job_id: str, run: int) -> str:
     """Make local media public for Meta."""
-    _follow(self, take(desk, upload_step, job_id, run), job_id, run)
+    return _follow(self, take(desk, upload_step, job_id, run), job_id, run)
 
 
 @app.task(bind=True, base=Step, name=queue.CREATE_CONTAINERS, max_retries=None)
-def create_containers(self: Any, job_id: str, run: int, index: int) -> None:
+def create_containers(self: Any, job_id: str, run: int, index: int) -> str:
     """Make the containers of a segment."""
-    _follow(self, take(desk, create_containers_step, job_id, run, index), job_id, run)
+    return _follow(self, take(desk, create_containers_step, job_id, run, index), job_id, run)
 
 
 @app.task(bind=True, base=Step, name=queue.POLL_STATUS, max_retries=None)
-def poll_status(self: Any, job_id: str, run: int, index: int) -> None:
+def poll_status(self: Any, job_id: str, run: int, index: int) -> str:
     """Wait until Meta has processed a segment's container."""
-    _follow(self, take(desk, poll_status_step, job_id, run, index), job_id, run)
+    return _follow(self, take(desk, poll_status_step, job_id, run, index), job_id, run)
 
 
 @app.task(bind=True, base=Step, name=queue.PUBLISH, max_retries=None)
-def publish(self: Any, job_id: str, run: int, index: int) -> None:
+def publish(self: Any, job_id: str, run: int, index: int) -> str:
     """Make a segment public."""
-    _follow(self, take(desk, publish_step, job_id, run, index), job_id, run)
+    return _follow(self, take(desk, publish_step, job_id, run, index), job_id, run)
 
 
 @app.task(bind=True, base=Step, name=queue.REPLY_CHAIN, max_retries=None)
-def reply_chain(self: Any, job_id: str, run: int) -> None:
+def reply_chain(self: Any, job_id: str, run: int) -> str:
     """Go on with the next segment, if there is one."""
-    goes_on = _follow(self, take(desk, reply_chain_step, job_id, run), job_id, run)
-    if goes_on and (index := next_segment(desk, job_id)) is not None:
-        self.replace(queue.segment_chain(app, job_id, run, index))
+    following = take(desk, reply_chain_step, job_id, run)
+    said = _follow(self, following, job_id, run)
+    if not isinstance(following, Go):
+        return said
+    start = next_start(desk, job_id, run)
+    if start.index is None:
+        return f"all {start.segments} segments are live"
+    title = queue.Title(start.account, start.segments)
+    steps = queue.segment_steps(app, job_id, run, start.index, title)
+    # Last first, and before what was to follow anyway. This task ends as a success then; one
+    # that is replaced would stay "started" in Flower for ever.
+    self.request.chain = [*(self.request.chain or ()), *reversed(steps)]
+    return f"on to segment {start.index + 1}/{start.segments}"
 
 
 @app.task(bind=True, base=Step, name=queue.CLEANUP, max_retries=None)
-def cleanup(self: Any, job_id: str, run: int) -> None:
+def cleanup(self: Any, job_id: str, run: int) -> str:
     """Take the staged files away, and call the job published if its thread is live."""
     following = take(desk, cleanup_step, job_id, run)
+    said = _follow(self, following, job_id, run)
     if isinstance(following, Stop):
         tidy(desk, job_id)
-    if _follow(self, following, job_id, run):
+        said = said if following.makes_room else "nothing stays staged of a job that has ended"
+    if isinstance(following, Go):
         _next_of_account(job_id)
+    return said
 
 
-def _follow(task: Any, following: Next, job_id: str, run: int) -> bool:
-    """Do with the chain what the step's outcome asks for; True if it goes on."""
+def _follow(task: Any, following: Next, job_id: str, run: int) -> str:
+    """Do with the chain what the step's outcome asks for; what Flower shows of it."""
+    shown = task.request.argsrepr
     match following:
-        case Go():
-            return True
-        case Stop(makes_room):
+        case Go(said):
+            return said
+        case Stop(makes_room, said):
             task.request.chain = None
             if makes_room:
                 _next_of_account(job_id)
-            return False
-        case Again(delay):
-            raise task.retry(countdown=delay.total_seconds())
-        case Broken(trouble, clean):
+            return said
+        case Again(delay, said):
+            raise task.retry(exc=Waits(said), countdown=delay.total_seconds(), argsrepr=shown)
+        case Broken(trouble, clean, over):
             if clean:
-                queue.cleanup(app, job_id, run).apply_async()
+                follows = queue.cleanup(app, job_id, run)
+                # Of the same chain, for whoever looks for it by its root.
+                follows.apply_async(
+                    argsrepr=shown.partition(" segment ")[0], root_id=task.request.root_id
+                )
             _next_of_account(job_id)
-            raise ChainFailed(trouble.code, trouble.message, trouble.advice)
+            failed = ChainFailed if over else NeedsReview
+            raise failed(trouble.code, trouble.message, trouble.advice)
 
 
 def _next_of_account(job_id: str) -> None:

@@ -38,11 +38,24 @@ class Request(request.Request):
         super().__init__(message, *args, **options)
 
     def send_event(self, type: str, **fields: Any) -> None:
-        """Tell Flower, with no secret in it."""
+        """
+        Tell those who listen, as Flower does, with no secret in it.
+
+        Of beat's duties, which send no events, only what goes wrong: there is one every few
+        seconds, and they would push the chains out of Flower's memory.
+        """
         told = {
             name: redacted(one) if isinstance(one, str) else one for name, one in fields.items()
         }
-        super().send_event(type, **told)
+        if told.get("traceback") == "":
+            # See `tasks.shown`. An empty one would be a heading with nothing below it.
+            del told["traceback"]
+        if not self.task.send_events and type == "task-failed":
+            # Nobody has heard of it before.
+            known = {"name": self.name, "args": self.argsrepr, "kwargs": self.kwargsrepr}
+            self.eventer.send(type, uuid=self.id, **known, **told)
+        else:
+            super().send_event(type, **told)
 
     def acknowledge(self) -> None:
         """Tell the broker, once. A failure ends the connection, and the worker makes a new one."""

@@ -203,10 +203,12 @@ class Done:
 
     #: Whether it had anything to do. One that passes on says nothing of troubles before it.
     progress: bool = True
+    #: What was done, in a few words without content: Flower shows it.
+    said: str = ""
 
 
 #: The step had been done before.
-PASSED = Done(progress=False)
+PASSED = Done(progress=False, said="had been done before")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from uuid import uuid4
 
 from celery import Celery, chain
 from celery.app.amqp import AMQP, task_message
@@ -40,6 +41,9 @@ REFRESH_TOKENS = "threadsworker.refresh_tokens"
 PRUNE = "threadsworker.prune"
 DELIVER = "threadsworker.deliver"
 EVENT = "threadsworker.event"
+
+#: What beat sends for, every few seconds.
+DUTIES = frozenset({DISPATCH_DUE, RESCUE_STALLED, SWEEP_STAGED, REFRESH_TOKENS, PRUNE, DELIVER})
 
 #: Steps of jobs, and beat's duties. Two queues, so that a duty does not wait behind ten
 #: thousand steps; of our own, so that a Redis may be shared with other applications.
@@ -109,15 +113,7 @@ def make_app(broker_url: str, *, key_prefix: str = "", keys: signing.Keys | None
         # What came of a job is in its row. Without results nothing is left behind in Redis.
         task_ignore_result=True,
         task_default_queue=STEPS_QUEUE,
-        task_routes={
-            DISPATCH_DUE: {"queue": UPKEEP_QUEUE},
-            RESCUE_STALLED: {"queue": UPKEEP_QUEUE},
-            SWEEP_STAGED: {"queue": UPKEEP_QUEUE},
-            REFRESH_TOKENS: {"queue": UPKEEP_QUEUE},
-            PRUNE: {"queue": UPKEEP_QUEUE},
-            DELIVER: {"queue": UPKEEP_QUEUE},
-            EVENT: {"queue": UPKEEP_QUEUE},
-        },
+        task_routes={name: {"queue": UPKEEP_QUEUE} for name in (*DUTIES, EVENT)},
         # For Flower: a message shows as soon as it is sent.
         task_send_sent_event=True,
         broker_transport_options={
@@ -188,27 +184,46 @@ def is_genuine(app: Celery, message: Any) -> bool:
     return False
 
 
-def job_chain(app: Celery, job_id: str, run: int, index: int | None) -> Signature:
+@dataclass(frozen=True)
+class Title:
+    """What a job is called where people read its messages: in Flower, and in Celery's log."""
+
+    account: str
+    #: How many segments its thread has.
+    segments: int
+
+
+def job_chain(
+    app: Celery, job_id: str, run: int, index: int | None, title: Title | None = None
+) -> Signature:
     """
     The chain of a job's run: stage, publish segment `index`, go on, clean up.
 
     The same for a first start, a rescue, a wake-up and a retry. `index` is the first segment
-    that is not live yet; None if all are, so that only cleaning up is left.
+    that is not live yet; None if all are, so that only cleaning up is left. The id of its first
+    message, ``JOB-run2-upload-5f0c21ab``, is the root id of all that follow from it.
     """
-    steps = [_message(app, UPLOAD, job_id, run)]
+    steps = [_step(app, UPLOAD, job_id, run, title=title)]
     if index is not None:
-        steps += _segment_steps(app, job_id, run, index)
-    return chain(*steps, _message(app, CLEANUP, job_id, run), app=app)
+        steps += segment_steps(app, job_id, run, index, title)
+    return chain(*steps, cleanup(app, job_id, run, title), app=app)
 
 
-def segment_chain(app: Celery, job_id: str, run: int, index: int) -> Signature:
-    """The steps of one further segment, and on to the next."""
-    return chain(*_segment_steps(app, job_id, run, index), app=app)
+def segment_steps(
+    app: Celery, job_id: str, run: int, index: int, title: Title | None = None
+) -> list[Signature]:
+    """The steps of one segment, and on to the next."""
+    return [
+        _step(app, CREATE_CONTAINERS, job_id, run, index, title=title),
+        _step(app, POLL_STATUS, job_id, run, index, title=title),
+        _step(app, PUBLISH, job_id, run, index, title=title),
+        _step(app, REPLY_CHAIN, job_id, run, title=title),
+    ]
 
 
-def cleanup(app: Celery, job_id: str, run: int) -> Signature:
+def cleanup(app: Celery, job_id: str, run: int, title: Title | None = None) -> Signature:
     """Cleaning up alone: for a job that has failed."""
-    return _message(app, CLEANUP, job_id, run)
+    return _step(app, CLEANUP, job_id, run, title=title)
 
 
 def send_notice(app: Celery, name: str, queue: str, notice: dict[str, Any]) -> None:
@@ -221,8 +236,12 @@ def send_notice(app: Celery, name: str, queue: str, notice: dict[str, Any]) -> N
         The broker is out of reach.
     """
     try:
-        # The other application does not have our keys.
-        app.send_task(name, kwargs=notice, queue=queue, retry=False, serializer="json")
+        # What a notice holds is for that application, and not for whoever opens Flower. Which does
+        # not have our keys.
+        shown = f"notice {notice['id']}: {notice['event']}"
+        app.send_task(
+            name, kwargs=notice, queue=queue, retry=False, serializer="json", kwargsrepr=shown
+        )
     except OperationalError as error:
         raise OSError(type(error).__name__) from None
 
@@ -255,18 +274,28 @@ def _length(connection: Any, name: str) -> int:
     return int(connection.default_channel.queue_declare(name).message_count)
 
 
-def _segment_steps(app: Celery, job_id: str, run: int, index: int) -> list[Signature]:
-    return [
-        _message(app, CREATE_CONTAINERS, job_id, run, index),
-        _message(app, POLL_STATUS, job_id, run, index),
-        _message(app, PUBLISH, job_id, run, index),
-        _message(app, REPLY_CHAIN, job_id, run),
-    ]
-
-
-def _message(app: Celery, name: str, *args: Any) -> Signature:
-    headers = {VERSION_HEADER: VERSION}
-    return app.signature(name, args=args, immutable=True, options={"headers": headers})
+def _step(
+    app: Celery,
+    name: str,
+    job_id: str,
+    run: int,
+    index: int | None = None,
+    *,
+    title: Title | None,
+) -> Signature:
+    """A message of a job's chain, that people can read: ``main/JOB run 2 segment 3/7``."""
+    shown = f"{title.account}/{job_id} run {run}" if title else f"{job_id} run {run}"
+    place = ""
+    if index is not None:
+        # People count from one.
+        place = str(index + 1)
+        shown += f" segment {place}/{title.segments}" if title else f" segment {place}"
+    # No two sends share an id; that of a rescue begins with the same job's.
+    kind = name.rpartition(".")[2]
+    task_id = f"{job_id}-run{run}-{kind}{place}-{uuid4().hex[:8]}"
+    args = (job_id, run) if index is None else (job_id, run, index)
+    options = {"headers": {VERSION_HEADER: VERSION}, "task_id": task_id, "argsrepr": shown}
+    return app.signature(name, args=args, immutable=True, options=options)
 
 
 @dataclass(frozen=True)
@@ -316,18 +345,18 @@ class Doorbell:
         self._lock = threading.Lock()
         self._app: Celery | None = None
 
-    def ring(self, job_id: str, run: int, index: int | None) -> bool:
+    def ring(self, job_id: str, run: int, index: int | None, title: Title | None = None) -> bool:
         """Send the chain of this run, see `job_chain`. False if the broker is out of reach."""
         try:
-            job_chain(self._celery(), job_id, run, index).apply_async(retry=False)
+            job_chain(self._celery(), job_id, run, index, title).apply_async(retry=False)
         except (OperationalError, OSError):
             return False
         return True
 
-    def ring_cleanup(self, job_id: str, run: int) -> bool:
+    def ring_cleanup(self, job_id: str, run: int, title: Title | None = None) -> bool:
         """Send for cleaning up alone. False if the broker is out of reach; a sweep follows."""
         try:
-            cleanup(self._celery(), job_id, run).apply_async(retry=False)
+            cleanup(self._celery(), job_id, run, title).apply_async(retry=False)
         except (OperationalError, OSError):
             return False
         return True
@@ -335,7 +364,9 @@ class Doorbell:
     def ring_event(self, notification_id: str) -> bool:
         """Send for what Meta has told. False if the broker is out of reach; a duty follows."""
         try:
-            _message(self._celery(), EVENT, notification_id).apply_async(retry=False)
+            shown = f"notification {notification_id}"
+            told = self._celery().signature(EVENT, args=(notification_id,), immutable=True)
+            told.apply_async(retry=False, argsrepr=shown)
         except (OperationalError, OSError):
             return False
         return True

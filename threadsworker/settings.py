@@ -222,6 +222,26 @@ class Settings(BaseSettings):
     #: Where `threadsworker webhooks` is reached from outside. None: as the request says.
     webhook_url: str | None = None
 
+    #: Where Flower listens: an address, or a name of this machine. Outside loopback only with
+    #: `FLOWER_BASIC_AUTH`.
+    flower_address: str = "127.0.0.1"
+    #: Flower's port; 0 takes a free one.
+    flower_port: int = Field(default=5555, ge=0, le=65535)
+    #: The path below which a proxy shows Flower, for example ``flower``.
+    flower_url_prefix: str | None = None
+    #: Who may open Flower: ``name:password``, several separated by commas.
+    flower_basic_auth: SecretStr | None = None
+    #: Where Flower keeps what it has seen; None: ``flower.db`` in `home`.
+    flower_db: Path | None = None
+    #: How often Flower saves that, so that a kill loses no more; 0: only when it ends.
+    flower_save_every: Duration = timedelta(minutes=1)
+    #: How many tasks Flower keeps, the newest; each takes a few kilobytes of memory.
+    flower_max_tasks: int = Field(default=20_000, ge=1)
+    #: Flower's own variable, read so that it can be refused outside loopback.
+    flower_unauthenticated_api: bool = Field(
+        default=False, validation_alias="FLOWER_UNAUTHENTICATED_API"
+    )
+
     #: The least that is logged: ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``.
     log_level: str = "INFO"
     #: ``text``: lines for people. ``json``: one object a line, with the job, the account, the run
@@ -343,7 +363,8 @@ class Settings(BaseSettings):
         for name in ("publish_timeout", "http_timeout", "github_upload_timeout"):
             if getattr(self, name) <= timedelta(0):
                 raise ValueError(f"{name.upper()} must be above 0")
-        for name in ("quiet_period", "missed_after", "video_reply_settle", "shutdown_grace"):
+        waits = ("quiet_period", "missed_after", "video_reply_settle", "shutdown_grace")
+        for name in (*waits, "flower_save_every"):
             if getattr(self, name) < timedelta(0):
                 raise ValueError(f"{name.upper()} must not be negative")
         for name in ("keep_jobs", "keep_failed_jobs", "keep_events"):
@@ -397,6 +418,21 @@ class Settings(BaseSettings):
         host = address.hostname or ""
         local = host == "localhost" or host == "::1" or host.startswith("127.")
         return not (local or address.scheme in ("unix", "redis+socket"))
+
+    @field_validator("flower_basic_auth")
+    @classmethod
+    def _names_and_passwords(cls, given: SecretStr | None) -> SecretStr | None:
+        pairs = given.get_secret_value().split(",") if given is not None else []
+        if not all(all(pair.strip().partition(":")) for pair in pairs):
+            raise ValueError("write name:password, several separated by commas, none of them empty")
+        return given
+
+    @field_validator("flower_url_prefix")
+    @classmethod
+    def _is_a_path(cls, given: str | None) -> str | None:
+        if given is not None and not re.fullmatch(r"[\w.~/-]*", given, re.ASCII):
+            raise ValueError("write a path of letters, digits and . _ ~ - / alone")
+        return given
 
     @cached_property
     def sqlalchemy_url(self) -> str:

@@ -231,7 +231,8 @@ class Walker:
             return None
         if row.state == JobState.QUEUED and not look.has_workers:
             # Its message reached nobody: this is what a reader of it would do.
-            return Start(row.id, row.run, next_segment(self._desk, row.id))
+            with self._desk.reading() as session:
+                return runs.start_of(session, row.id, row.run)
         if not look.is_due:
             return None
         with self._desk.transaction() as session:

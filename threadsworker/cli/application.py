@@ -103,7 +103,9 @@ app.command()(running.up)
 passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 app.command(context_settings=passed_on)(running.worker)
 app.command(context_settings=passed_on)(running.beat)
-app.command(context_settings=passed_on)(running.flower)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
+    running.flower
+)
 app.command()(receiving.webhooks)
 app.command()(watching.metrics)
 app.command()(running.sandbox)

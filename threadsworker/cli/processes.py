@@ -30,16 +30,20 @@ STEADY = 60.0
 FAREWELL = timedelta(seconds=10)
 _PR_SET_PDEATHSIG = 1
 #: Celery looks for `tasks` in the working directory first, and an app may have one there.
-_CELERY = (
+_OURS_FIRST = (
     "import sys; sys.path.insert(0, sys.argv[1]); import tasks; del sys.path[0], sys.argv[:2]; "
-    "from tasks.command import main; main()"
 )
+_CELERY = _OURS_FIRST + "from tasks.command import main; main()"
+_FLOWER = _OURS_FIRST + "from threadsworker.cli.flower import main; main()"
 
 
 def celery(*arguments: str) -> list[str]:
     """The command line of `celery -A tasks.app …`, whatever else is called `tasks`."""
-    ours = str(Path(__file__).parents[2])
-    return [sys.executable, "-c", _CELERY, ours, "celery", "-A", "tasks.app", *arguments]
+    return [sys.executable, "-c", _CELERY, _ours(), "celery", "-A", "tasks.app", *arguments]
+
+
+def _ours() -> str:
+    return str(Path(__file__).parents[2])
 
 
 def worker_command(settings: Settings, extra: Sequence[str] = ()) -> list[str]:
@@ -68,17 +72,9 @@ def beat_command(settings: Settings, extra: Sequence[str] = ()) -> list[str]:
     return celery("beat", *options, *extra)
 
 
-def flower_command(settings: Settings, extra: Sequence[str] = ()) -> list[str]:
-    """Flower on loopback, with a memory that outlives it."""
-    given = {part.split("=")[0] for part in extra}
-    defaults = {
-        "--address": "127.0.0.1",
-        "--port": "5555",
-        "--persistent": "True",
-        "--db": str(settings.ensure_home() / "flower.db"),
-    }
-    options = [f"{name}={value}" for name, value in defaults.items() if name not in given]
-    return celery("flower", *options, *extra)
+def flower_command(extra: Sequence[str] = ()) -> list[str]:
+    """Flower, as its settings say; see `threadsworker.cli.flower`."""
+    return [sys.executable, "-c", _FLOWER, _ours(), "flower", *extra]
 
 
 def become(command: Sequence[str], changes: Mapping[str, str] | None = None) -> None:

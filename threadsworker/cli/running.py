@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from threadsworker.cli.console import FAILED, Json, errors_as_exit_codes, note, say, say_json
+from threadsworker.cli.console import (
+    FAILED,
+    INVALID_POST,
+    Json,
+    errors_as_exit_codes,
+    note,
+    say,
+    say_json,
+)
 from threadsworker.errors import InvalidSettings
 
 if TYPE_CHECKING:
@@ -18,19 +26,24 @@ if TYPE_CHECKING:
 
 
 def up(
-    flower: Annotated[bool, typer.Option("--flower", help="Flower too, on port 5555.")] = False,
+    flower: Annotated[
+        bool, typer.Option("--flower", help="Flower too, on THREADSWORKER_FLOWER_PORT, or 5555.")
+    ] = False,
 ) -> None:
     """Run a worker and a beat (and Flower) in the foreground, with a broker if none is set."""
     from threadsworker.cli import processes
+    from threadsworker.settings import load_settings
 
     with errors_as_exit_codes():
+        if flower:
+            _may_open(load_settings())
         settings, _hold = _ready()
         commands = {
             "worker": processes.worker_command(settings),
             "beat": processes.beat_command(settings),
         }
         if flower:
-            commands["flower"] = processes.flower_command(settings)
+            commands["flower"] = processes.flower_command()
         note(f"{', '.join(commands)} at work in {settings.home}; Ctrl-C ends them")
         processes.Family(commands, grace=settings.shutdown_grace + processes.FAREWELL).run()
 
@@ -62,13 +75,65 @@ def beat(context: typer.Context) -> None:
         processes.become(processes.beat_command(settings, context.args))
 
 
-def flower(context: typer.Context) -> None:
-    """Run Flower on loopback; extra options go to `celery flower`."""
+def flower(
+    context: typer.Context,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Where to listen. [THREADSWORKER_FLOWER_ADDRESS, or 127.0.0.1]"),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port. [THREADSWORKER_FLOWER_PORT, or 5555]"),
+    ] = None,
+    url_prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--url-prefix",
+            "--url_prefix",
+            help="The path below which a proxy shows it. [THREADSWORKER_FLOWER_URL_PREFIX]",
+        ),
+    ] = None,
+    basic_auth: Annotated[
+        str | None,
+        typer.Option(
+            "--basic-auth",
+            "--basic_auth",
+            help="name:password, several with commas; - reads it from standard input. "
+            "[THREADSWORKER_FLOWER_BASIC_AUTH, which other users cannot see]",
+        ),
+    ] = None,
+) -> None:
+    """
+    Run Flower, which shows what the workers do. Outside loopback it needs a password.
+
+    Extra options, written --name=value, go to `celery flower`.
+    """
     from threadsworker.cli import processes
+    from threadsworker.cli.secrets import secret
+    from threadsworker.settings import load_settings
 
     with errors_as_exit_codes():
-        settings, _hold = _ready()
-        processes.become(processes.flower_command(settings, context.args))
+        auth = secret(
+            basic_auth,
+            None,
+            option="--basic-auth",
+            variable="THREADSWORKER_FLOWER_BASIC_AUTH",
+        )
+        given = {
+            "flower_address": address,
+            "flower_port": None if port is None else str(port),
+            "flower_url_prefix": url_prefix,
+            "flower_basic_auth": None if auth is None else auth.get_secret_value(),
+        }
+        changes = {name: value for name, value in given.items() if value is not None}
+        if not any("unix" in part for part in context.args):
+            _may_open(load_settings(**changes))
+        _settings, _hold = _ready()
+        # To the next program in the environment, which other users cannot read.
+        processes.become(
+            processes.flower_command(context.args),
+            {f"THREADSWORKER_{name.upper()}": value for name, value in changes.items()},
+        )
 
 
 def sandbox(
@@ -175,6 +240,16 @@ def upgrade_database() -> None:
         present, ours = schema.versions(engine)
         newer = f"; that is newer than this program's {ours}" if schema.is_newer(present) else ""
         note(f"the database is at schema version {present}{newer}")
+
+
+def _may_open(settings: Settings) -> None:
+    """Exit, with a sentence, where Flower would be open to strangers."""
+    from threadsworker.cli.flower import credentials, refused
+
+    credentials(settings)
+    if sentence := refused(settings):
+        note(sentence)
+        raise typer.Exit(INVALID_POST)
 
 
 def _ready(**given: object) -> tuple[Settings, Hold | None]:

@@ -20,7 +20,7 @@ from threadsworker.client.outbox import CallersSession, part_of
 from threadsworker.crypto import Cipher, load_cipher, signing_keys
 from threadsworker.media import Inspected, Spool
 from threadsworker.post import MediaItem, MediaKind
-from threadsworker.queue import Doorbell
+from threadsworker.queue import Doorbell, Title
 from threadsworker.redaction import redact_settings
 from threadsworker.settings import Settings, load_settings
 from threadsworker.store import runs, schema
@@ -89,10 +89,15 @@ class Base:
 
     acheck_spool = offloaded(check_spool)
 
-    def _ring(self, job_id: str, *, run: int, index: int | None) -> None:
+    def _ring(self, job_id: str, *, run: int, index: int | None, title: Title) -> None:
         """Send the chain; if nobody answers, have `dispatch_due` do it as soon as it can."""
-        if not self._doorbell.ring(job_id, run, index):
+        if not self._doorbell.ring(job_id, run, index, title):
             self._write(lambda session: runs.unheard(session, job_id, run=run, now=clock(session)))
+
+    def _start(self, start: runs.Start) -> None:
+        """Send the chain of a run that others are to begin."""
+        title = Title(start.account, start.segments)
+        self._ring(start.job_id, run=start.run, index=start.index, title=title)
 
     def _broker_url(self) -> str:
         if self.settings.broker_url is not None:

@@ -24,6 +24,7 @@ from threadsworker.errors import InvalidPost, NotFound, NotPossible, Problem
 from threadsworker.media import Inspected
 from threadsworker.plan import as_post
 from threadsworker.post import Post
+from threadsworker.queue import Title
 from threadsworker.spread import Spread, free
 from threadsworker.spread import parse as parse_spread
 from threadsworker.store import accounts, listing, runs, submission
@@ -94,7 +95,7 @@ def enqueue_all(
     except IntegrityError:
         # Somebody used one of the keys at the same moment: theirs is the job.
         done, starts = client._write(lambda session: _store(client, session, entries, places))
-    _ring_all(client, starts)
+    _ring_all(client, starts, {one.id or "": one for one in done})
     return done
 
 
@@ -344,12 +345,15 @@ def _reported(order: Order, row: JobRow, *, new: bool = False) -> report.Enqueue
     )
 
 
-def _ring_all(client: Client, starts: Sequence[JobRow]) -> None:
+def _ring_all(
+    client: Client, starts: Sequence[JobRow], done: Mapping[str, report.Enqueued]
+) -> None:
     """Send the chains; once nobody answers, `dispatch_due` has to send the rest."""
     heard = True
     unheard = []
     for row in starts:
-        heard = heard and client._doorbell.ring(row.id, row.run, 0)
+        title = Title(done[row.id].account, done[row.id].segments)
+        heard = heard and client._doorbell.ring(row.id, row.run, 0, title)
         if not heard:
             unheard.append(row)
 

@@ -33,6 +33,7 @@ from threadsworker.client.subscriptions import Subscriptions
 from threadsworker.errors import InvalidPost, Problem
 from threadsworker.plan import as_post
 from threadsworker.post import Post, Segment
+from threadsworker.queue import Title
 from threadsworker.store import accounts, decisions, jobs, runs, submission
 from threadsworker.store.arrivals import arrive
 from threadsworker.store.database import clock
@@ -109,7 +110,8 @@ class Client(Schedules, Subscriptions):
             # Somebody used the same key at the same moment: theirs is the job.
             job, rings = self._write(lambda own: self._submit(own, order))
         if rings:
-            self._ring(job.id, run=job.run, index=0)
+            title = Title(job.account, len(order.planned))
+            self._ring(job.id, run=job.run, index=0, title=title)
         return job
 
     aenqueue = offloaded(enqueue)
@@ -323,4 +325,4 @@ class Client(Schedules, Subscriptions):
             ]
 
         for start in self._write(begin):
-            self._ring(start.job_id, run=start.run, index=start.index)
+            self._start(start)

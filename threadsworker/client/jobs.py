@@ -19,6 +19,7 @@ from threadsworker.client.looking import Looking
 from threadsworker.client.offloading import offloaded
 from threadsworker.errors import NotPossible
 from threadsworker.job import JobState
+from threadsworker.queue import Title
 from threadsworker.store import (
     accounts,
     decisions,
@@ -256,12 +257,13 @@ class Jobs(Accounts):
     acancel = offloaded(cancel)
 
     def _restarted(self, start: runs.Start) -> report.Job:
-        self._ring(start.job_id, run=start.run, index=start.index)
+        self._start(start)
         return self.get(start.job_id)
 
     def _ended(self, job_id: str) -> report.Job:
         """The job, whose staged files nobody needs any more."""
         ended = self.get(job_id)
         if ended.staged_files:
-            self._doorbell.ring_cleanup(job_id, ended.run)
+            title = Title(ended.account, len(ended.segments))
+            self._doorbell.ring_cleanup(job_id, ended.run, title)
         return ended

@@ -135,7 +135,7 @@ def _create_post(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outco
     if made.instagram is not None:
         with desk.transaction() as session:
             record_share(session, claim, work, made.instagram)
-    return Done()
+    return Done(said=f"container {made.id}")
 
 
 def _not_known_yet(desk: Desk, claim: Claim, work: Work, error: NotReady) -> Outcome:

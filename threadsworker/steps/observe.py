@@ -71,7 +71,7 @@ def observe(desk: Desk, claim: Claim, api: ThreadsApi, container: ContainerRow) 
         return _not_known(desk, claim, container)
     age = _note(desk, container, status)
     if status.status in (StatusCode.FINISHED, StatusCode.PUBLISHED):
-        return Done()
+        return Done(said=f"container {container.threads_id} {status.status}")
     if status.status is StatusCode.IN_PROGRESS:
         return Wait(
             delay=polling_gap(container.kind, age=age),

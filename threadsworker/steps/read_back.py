@@ -68,4 +68,4 @@ def _is_detached(post: MediaObject, parent: str) -> bool:
 def _seen(desk: Desk, work: Work, *, permalink: str | None) -> Outcome:
     with desk.transaction() as session:
         segments.verified(session, work.row.id, permalink=permalink)
-    return Done()
+    return Done(said=f"published {work.row.media_id}")

@@ -69,12 +69,16 @@ _HOLDS = frozenset({WaitReason.NEEDS_RECONNECT, WaitReason.PAUSED})
 class Go:
     """On to the chain's next message."""
 
+    #: What was done; like those below for whoever watches in Flower.
+    said: str = ""
+
 
 @dataclass(frozen=True)
 class Again:
     """The same message once more, in `delay`."""
 
     delay: timedelta
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class Stop:
 
     #: Whether the job was at work until now: another one of its account may begin.
     makes_room: bool = False
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,8 @@ class Broken:
     trouble: Trouble
     #: Whether staged files can go: not while somebody has to find out what happened.
     clean: bool
+    #: Whether the job is over; if not, a person has to look at it.
+    over: bool = True
 
 
 Next = Go | Again | Stop | Broken
@@ -113,10 +120,10 @@ def take(
             claim = _claim(desk, job_id, run)
         except (OperationalError, InterfaceError):
             logger.warning("Job %s: the database does not answer; its message comes back", job_id)
-            return Again(DATABASE_GAP)
+            return Again(DATABASE_GAP, "waits: the database does not answer")
         if claim is None:
             logger.debug("Job %s is not there for run %s: skipped", job_id, run)
-            return Stop()
+            return Stop(said="skipped: the job is not there for this run any more")
         taking = replace(subject, account=claim.account)
         with about(taking), watched(taking) as watch:
             return _take(desk, step, claim, watch, *args, **kwargs)
@@ -132,7 +139,7 @@ def _take(
     except ClaimLost as lost:
         logger.warning("%s: let go", lost)
         watch.outcome = "claim_lost"
-        return Stop()
+        return Stop(said="let go: the job was taken by another worker")
     except Exception:
         _let_go(desk, claim)
         raise
@@ -173,19 +180,19 @@ def _written(desk: Desk, claim: Claim, outcome: Outcome, watch: Watch) -> Next:
     with desk.transaction() as session:
         now = clock(session)
         match outcome:
-            case Done(progress):
+            case Done(progress, said):
                 silence = desk.settings.lease
                 jobs.proceed(session, claim, silence=silence, now=now, progress=progress)
                 if progress and claim.throttled:
                     standing.heard(session, claim.account_id, now=now)
-                return Go()
+                return Go(said)
             case Early(until):
                 return _prepared(desk, session, claim, until, now=now)
             case Finished():
                 jobs.finish(session, claim, now=now)
                 jobs.record(session, claim, "published", now=now)
                 watch.ends(due=jobs.due_at(session, claim.job_id), now=now)
-                return Go()
+                return Go("the job is published")
             case Failed(trouble):
                 jobs.fail(session, claim, trouble, now=now)
                 _record(session, claim, "failed", trouble, now=now)
@@ -196,7 +203,7 @@ def _written(desk: Desk, claim: Claim, outcome: Outcome, watch: Watch) -> Next:
                 jobs.review(session, claim, trouble, now=now, recheck_at=again)
                 _record(session, claim, "needs_review", trouble, now=now)
                 watch.ends(due=jobs.due_at(session, claim.job_id), now=now)
-                return Broken(trouble, clean=False)
+                return Broken(trouble, clean=False, over=False)
             case Wait():
                 return _wait(desk, session, claim, outcome, now=now)
 
@@ -220,7 +227,12 @@ def _wait(desk: Desk, session: Session, claim: Claim, wait: Wait, *, now: dateti
         tries=claim.tries + 1 if wait.counts else tries,
         silence=None if parked else desk.settings.lease,
     )
-    return Stop(makes_room=True) if parked else Again(until - now)
+    said = f"waits: {wait.reason}, until {_told(until)}"
+    return Stop(makes_room=True, said=said) if parked else Again(until - now, said)
+
+
+def _told(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _too_long(desk: Desk, delay: timedelta) -> bool:
@@ -267,7 +279,10 @@ def _prepared(
         until=until - lead if parked else until,
         silence=None if parked else desk.settings.lease,
     )
-    return Stop(makes_room=True) if parked else Again(max(until - now, timedelta(0)))
+    said = f"prepared: waits for its time, {_told(until)}"
+    if parked:
+        return Stop(makes_room=True, said=said)
+    return Again(max(until - now, timedelta(0)), said)
 
 
 def _record(

@@ -6,7 +6,6 @@ from functools import partial
 
 from threadsworker.job import (
     LIVE,
-    PASSED,
     Done,
     Failed,
     Outcome,
@@ -56,7 +55,7 @@ def upload(desk: Desk, claim: Claim) -> Outcome:
             return outcome
     if local.keys() <= present:
         _ready(desk, claim, {})
-        return PASSED
+        return Done(progress=False, said="nothing to stage")
     staging = desk.staging(account)
     if staging is None or account.github_repo is None:
         return Failed(
@@ -78,7 +77,7 @@ def upload(desk: Desk, claim: Claim) -> Outcome:
         standing.heard_github(session, claim.account_id, now=clock(session))
     names = {file.name: file.url for file in placed}
     _ready(desk, claim, {sha256: names[_name(item)] for sha256, item in local.items()})
-    return Done()
+    return Done(said=f"{len(local)} staged")
 
 
 def _ready(desk: Desk, claim: Claim, urls: dict[str, str]) -> None:

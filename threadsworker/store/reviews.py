@@ -96,7 +96,7 @@ def decide(
     if not detached:
         told = {"index": index, "media_id": media_id}
         notices.tell(session, NoticeEvent.SEGMENT_PUBLISHED, job_id, now=now, **told)
-    return Start(start.job_id, start.run, segments.next_index(session, job_id))
+    return runs.start_of(session, job_id, start.run)
 
 
 def give_up(session: Session, job_id: str, *, by: str, now: datetime) -> None:

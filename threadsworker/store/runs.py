@@ -8,7 +8,7 @@ Each function is one atomic statement on rows, so two beats do no harm.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from threadsworker.job import JobState
 from threadsworker.notice import NoticeEvent
 from threadsworker.store import events, notices, segments
 from threadsworker.store.jobs import CLAIMABLE, under_way
-from threadsworker.store.tables import JobRow
+from threadsworker.store.tables import AccountRow, JobRow, SegmentRow
 
 #: States from which a person starts a job again.
 STOPPED = (JobState.FAILED, JobState.MISSED, JobState.NEEDS_REVIEW)
@@ -32,6 +32,25 @@ class Start:
     job_id: str
     run: int
     index: int | None
+    #: What people call it by: its account's name, and how many segments its thread has.
+    account: str = field(default="", compare=False)
+    segments: int = field(default=0, compare=False)
+
+
+def start_of(session: Session, job_id: str, run: int) -> Start:
+    """Where run `run` of the job begins."""
+    mine = col(SegmentRow.job_id) == job_id
+    first = select(func.min(SegmentRow.index)).where(mine, not_(segments.is_done()))
+    index, account, total = session.exec(
+        select(
+            first.scalar_subquery(),
+            AccountRow.name,
+            select(func.count()).where(mine).scalar_subquery(),
+        )
+        .join(JobRow, col(JobRow.account_id) == col(AccountRow.id))
+        .where(JobRow.id == job_id)
+    ).one()
+    return Start(job_id=job_id, run=run, index=index, account=account, segments=total)
 
 
 #: After this a message counts as lost although the queue is long.
@@ -280,7 +299,7 @@ def _restart(
     for job_id, run, _ in restarted:
         events.record(session, job_id, what, now=now, run=run)
     return [
-        Start(job_id=job_id, run=run, index=segments.next_index(session, job_id))
+        start_of(session, job_id, run)
         for job_id, run, _ in sorted(restarted, key=lambda row: row[2])
     ]
 
@@ -356,7 +375,7 @@ def retry(
         return None
     run = int(retried[0])
     events.record(session, job_id, what, now=now, run=run, **data)
-    return Start(job_id=job_id, run=run, index=segments.next_index(session, job_id))
+    return start_of(session, job_id, run)
 
 
 def orphan(session: Session, workers: Sequence[str], *, now: datetime) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select, update
 
@@ -70,11 +70,16 @@ def next_index(session: Session, job_id: str) -> int | None:
     """Index of the first segment that is not live and read back; None if all are."""
     found = (
         select(SegmentRow.index)
-        .where(SegmentRow.job_id == job_id, SegmentRow.state != SegmentState.VERIFIED)
+        .where(SegmentRow.job_id == job_id, not_(is_done()))
         .order_by(col(SegmentRow.index))
         .limit(1)
     )
     return session.exec(found).first()
+
+
+def is_done() -> ColumnElement[bool]:
+    """Whether a segment is live and read back."""
+    return col(SegmentRow.state) == SegmentState.VERIFIED
 
 
 def gone_out(job_id: str) -> ColumnElement[bool]:
