@@ -21,6 +21,7 @@ from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 
 from threadsworker.settings import Settings
+from threadsworker.settings.fields import Fields
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 
@@ -35,7 +36,7 @@ another setting, is refused with a sentence before anything starts.
 A **secret** never appears in a log, a message, an error or a process list. Keep it in a file
 that only its user reads, or in your platform's store of secrets.
 
-This page is written from `threadsworker/settings.py`: change the comment there, and run
+This page is written from `threadsworker/settings/fields.py`: change the comment there, and run
 `make docs`.
 """
 _TABLE = "| variable | type | default | meaning |\n|---|---|---|---|"
@@ -119,19 +120,21 @@ def _spoken(duration: timedelta) -> str:
 
 def _comments() -> dict[str, str]:
     """Each field's ``#:`` comment, as one line of Markdown."""
-    source = inspect.getsource(sys.modules[Settings.__module__])
+    source = inspect.getsource(sys.modules[Fields.__module__])
     lines = source.splitlines()
     (body,) = (
         node.body
         for node in ast.parse(source).body
-        if isinstance(node, ast.ClassDef) and node.name == Settings.__name__
+        if isinstance(node, ast.ClassDef) and node.name == Fields.__name__
     )
     found: dict[str, str] = {}
     for node in body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             said = " ".join(reversed(list(_above(lines, node.lineno - 1))))
             if not said:
-                raise LookupError(f"settings.py: {node.target.id} has no comment #: above it")
+                raise LookupError(
+                    f"settings/fields.py: {node.target.id} has no comment #: above it"
+                )
             found[node.target.id] = _for_users(said)
     return found
 

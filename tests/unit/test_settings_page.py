@@ -1,4 +1,4 @@
-"""docs/settings.md says what settings.py says."""
+"""docs/settings.md says what the settings say."""
 
 from __future__ import annotations
 

@@ -7,15 +7,14 @@ What takes long to import is imported by those that need it: a health check runs
 from __future__ import annotations
 
 import shutil
-import stat
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from threadsworker.cli.checks.result import Place, Result, Trouble, failed, fine, warning
-from threadsworker.crypto import load_cipher
+from threadsworker.crypto import key_file, load_cipher
+from threadsworker.errors import InvalidSettings
 from threadsworker.log import redacted
 from threadsworker.settings import unknown_variables
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 #: Bytes below which there is little room for media: a video may have a gigabyte.
 LITTLE_ROOM = 2 * 1024**3
-#: The name of the file that holds the key, in the home.
-KEY_FILE = "secret.key"
 #: Redis that Celery's transport is tested with, at least.
 OLDEST_REDIS = (6, 2)
 
@@ -41,7 +38,8 @@ def settings(place: Place) -> list[Result]:
         for name, like in unknown_variables()
     ]
     shared = not place.settings.embedded_database
-    if shared and place.settings.secret_key is None:
+    key_is_here = place.settings.secret_key is None and place.settings.secret_key_file is None
+    if shared and key_is_here:
         found.append(
             warning(
                 "settings",
@@ -63,8 +61,9 @@ def home(place: Place) -> list[Result]:
             f"{path} cannot be written: {error.strerror}",
             "Give it to the user that this runs as, or set THREADSWORKER_HOME.",
         ) from None
-    if open_to := _open_to_others(path):
-        return [warning("home", f"{path} is open to others ({open_to})", f"Run: chmod 700 {path}")]
+    if open_to := place.settings.home_is_open_to():
+        words, _, advice = open_to.partition(". ")
+        return [warning("home", words, advice)]
     return [fine("home", str(path))]
 
 
@@ -72,24 +71,15 @@ def key(place: Place) -> list[Result]:
     if place.settings.secret_key is not None:
         load_cipher(place.settings)
         return [fine("key", "from THREADSWORKER_SECRET_KEY")]
-    path = place.settings.home / KEY_FILE
-    if not path.exists():
+    path = key_file(place.settings).path
+    if not path.exists() and place.settings.secret_key_file is None:
         return [fine("key", "none yet; the first account makes one")]
-    if open_to := _open_to_others(path):
-        return [
-            failed(
-                "key",
-                f"{path} can be read by others ({open_to}): it opens all tokens",
-                f"Run: chmod 600 {path}; if others use this machine, sign in again as well.",
-            )
-        ]
-    load_cipher(place.settings)
+    try:
+        load_cipher(place.settings)
+    except InvalidSettings as error:
+        words, _, advice = str(error).partition(". ")
+        raise Trouble(words, advice) from None
     return [fine("key", str(path))]
-
-
-def _open_to_others(path: Path) -> str | None:
-    mode = stat.S_IMODE(path.stat().st_mode)
-    return f"mode {mode:04o}" if mode & 0o077 else None
 
 
 def database(place: Place) -> list[Result]:
