@@ -14,11 +14,13 @@ import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
-from pydantic import SecretStr
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
-from threadsworker.settings import Settings
+    from threadsworker.settings import Settings
 
 #: What stands where a secret was.
 MARK = "[redacted]"
@@ -55,7 +57,10 @@ _forms: dict[str, set[str]] = {}
 
 def redact(secret: SecretStr) -> None:
     """Take this value, in every form, out of all that is redacted from now on."""
-    value = secret.get_secret_value()
+    _register(secret.get_secret_value())
+
+
+def _register(value: str) -> None:
     if len(value) < SHORTEST_SECRET:
         return
     for form in _forms_of(value):
@@ -67,7 +72,7 @@ def redact_settings(settings: Settings) -> None:
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         for secret in _secrets_in(value):
-            redact(SecretStr(secret))
+            _register(secret)
 
 
 def redacted(text: str) -> str:
@@ -149,6 +154,9 @@ def _in_base64(plain: bytes) -> Iterator[str]:
 
 
 def _secrets_in(value: object) -> Iterator[str]:
+    # Not at the top: whoever asks a command for its help does not wait for it.
+    from pydantic import SecretStr
+
     if isinstance(value, SecretStr):
         text = value.get_secret_value()
         yield text

@@ -8,12 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from alembic import command
-from sqlalchemy import Engine, text
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+from sqlmodel import SQLModel
 
 from tests.services import PostgresServer, eventually
 from threadsworker.errors import InvalidSettings
 from threadsworker.store import accounts, schema
 from threadsworker.store.database import make_engine, reading
+from threadsworker.store.row import METADATA, VERSION_TABLE
 
 #: How version 0002 adds an account.
 OF_0002 = (
@@ -112,3 +116,28 @@ def _waits_for_a_lock(connection: psycopg.Connection) -> bool:
     ).fetchone()
     connection.rollback()
     return bool(waiting and waiting[0])
+
+
+def test_the_migrations_make_the_tables_that_the_code_describes(engine: Engine) -> None:
+    with engine.connect() as connection:
+        options = {"version_table": VERSION_TABLE}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_the_database_of_an_app_has_room_for_its_own_names(engine: Engine) -> None:
+    there = inspect(engine)
+    for table in there.get_table_names():
+        assert table.startswith("threadsworker_")
+        for index in there.get_indexes(table):
+            # PostgreSQL lists the index behind a unique constraint too; its name has the table's.
+            name = str(index["name"])
+            assert name.removeprefix("ix_").startswith("threadsworker_")
+    assert not METADATA.tables.keys() & SQLModel.metadata.tables.keys()
+
+
+def test_an_old_schema_is_refused_unless_it_is_ours_alone(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE threadsworker_version SET version_num = '0000'"))
+    with pytest.raises(InvalidSettings, match="threadsworker db upgrade"):
+        schema.ensure(engine, embedded=False)

@@ -14,7 +14,7 @@ from threadsworker import InvalidPost, NotFound
 from threadsworker.job import Trouble
 from threadsworker.notice import NoticeEvent
 from threadsworker.steps.refresh import refresh_tokens
-from threadsworker.store import decisions, jobs, notices, reviews, runs, standing
+from threadsworker.store import decisions, jobs, lateness, notices, reviews, runs, standing
 
 TROUBLE = Trouble(code="threads.10", message="no permission", advice="give it")
 
@@ -90,7 +90,7 @@ def test_every_change_is_told_to_those_who_want_it(office: Office) -> None:
     office.client.cancel(cancelled)
     office.write(lambda s: reviews.give_up(s, given_up, by="me", now=office.now))
     office.now += 1000 * HOUR
-    office.write(lambda s: runs.miss(s, now=office.now, limit=100))
+    office.write(lambda s: lateness.miss(s, now=office.now, limit=100))
     account_id = office.held(office.job("other")).account_id
     office.write(lambda s: standing.disconnect(s, account_id, token_version=1, now=office.now))
     told = [(one.target, str(one.event), (one.body["job"] or {}).get("id")) for one in office.log()]

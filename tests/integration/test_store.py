@@ -7,13 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
-from sqlalchemy import Engine, inspect, text
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import SQLModel
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from threadsworker.crypto import Cipher
 from threadsworker.errors import ClaimLost, InvalidSettings, NotFound, NotPossible
@@ -25,7 +22,6 @@ from threadsworker.store import (
     decisions,
     jobs,
     runs,
-    schema,
     segments,
     staged,
     standing,
@@ -34,10 +30,10 @@ from threadsworker.store import (
 )
 from threadsworker.store.database import clock, reading, transaction
 from threadsworker.store.jobs import Claim
-from threadsworker.store.row import METADATA, VERSION_TABLE
 from threadsworker.store.tables import JobRow
 
 LEASE = timedelta(seconds=90)
+SAID = "what somebody wrote"
 CIPHER = Cipher(SecretStr(Fernet.generate_key().decode()))
 TROUBLE = Trouble(code="threads.10", message="no permission", advice="give it")
 THREE = tuple(Segment(index=index, text=f"segment {index}") for index in range(3))
@@ -107,31 +103,6 @@ def expire_lease(engine: Engine, job_id: str) -> None:
         row = jobs.find(session, job_id)
         row.lease_until = row.wake_at = clock(session) - timedelta(seconds=1)
         session.add(row)
-
-
-def test_the_migrations_make_the_tables_that_the_code_describes(engine: Engine) -> None:
-    with engine.connect() as connection:
-        options = {"version_table": VERSION_TABLE}
-        context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, METADATA) == []
-
-
-def test_the_database_of_an_app_has_room_for_its_own_names(engine: Engine) -> None:
-    there = inspect(engine)
-    for table in there.get_table_names():
-        assert table.startswith("threadsworker_")
-        for index in there.get_indexes(table):
-            # PostgreSQL lists the index behind a unique constraint too; its name has the table's.
-            name = str(index["name"])
-            assert name.removeprefix("ix_").startswith("threadsworker_")
-    assert not METADATA.tables.keys() & SQLModel.metadata.tables.keys()
-
-
-def test_an_old_schema_is_refused_unless_it_is_ours_alone(engine: Engine) -> None:
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE threadsworker_version SET version_num = '0000'"))
-    with pytest.raises(InvalidSettings, match="threadsworker db upgrade"):
-        schema.ensure(engine, embedded=False)
 
 
 def test_the_clock_is_the_databases_and_knows_its_zone(engine: Engine) -> None:
@@ -418,3 +389,10 @@ def test_an_account_with_jobs_is_not_removed(engine: Engine) -> None:
         accounts.remove(session, "main")
     with pytest.raises(NotFound, match="known: main"), reading(engine) as session:
         accounts.find(session, "nobody")
+
+
+def test_an_error_of_the_database_does_not_show_what_was_to_be_written(engine: Engine) -> None:
+    with pytest.raises(DBAPIError) as refused, engine.begin() as connection:
+        connection.execute(text("INSERT INTO nowhere VALUES (:said)"), {"said": SAID})
+    assert "nowhere" in str(refused.value)
+    assert SAID not in str(refused.value)

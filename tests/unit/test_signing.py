@@ -62,7 +62,6 @@ def test_messages_are_signed_where_the_settings_say_so() -> None:
     [
         ("redis://redis.example:6379/0", False),
         ("rediss://:pw@10.0.0.1/0", False),
-        ("sentinel://a:1;sentinel://b:2", False),
         ("redis://localhost:6379/0", True),
         ("redis://127.0.0.1/0", True),
         ("redis+socket:///run/redis.sock", True),

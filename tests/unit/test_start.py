@@ -49,3 +49,10 @@ def test_an_application_imports_what_it_uses() -> None:
     post = imported(f"from threadsworker import Post; {told}")
     assert "pydantic" in post
     assert not {"celery", "sqlalchemy", "requests"} & set(post)
+
+
+def test_without_its_extra_the_module_says_what_to_install() -> None:
+    code = "import sys; sys.modules['starlette'] = None; import threadsworker.webhooks"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'threadsworker[webhooks]'" in done.stderr.splitlines()[-1]

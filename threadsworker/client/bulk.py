@@ -27,7 +27,7 @@ from threadsworker.post import Post
 from threadsworker.queue import Title
 from threadsworker.spread import Spread, free
 from threadsworker.spread import parse as parse_spread
-from threadsworker.store import accounts, listing, runs, submission
+from threadsworker.store import accounts, describing, listing, runs, submission
 from threadsworker.store.database import clock
 from threadsworker.store.submission import Submission
 from threadsworker.store.tables import JobRow
@@ -332,7 +332,7 @@ def _submitted(
 
 
 def _reported(order: Order, row: JobRow, *, new: bool = False) -> report.Enqueued:
-    summary = submission.summary(row, order.account)
+    summary = describing.summary(row, order.account)
     return report.Enqueued(
         id=summary.id,
         account=summary.account,

@@ -34,7 +34,7 @@ from threadsworker.errors import InvalidPost, Problem
 from threadsworker.plan import as_post
 from threadsworker.post import Post, Segment
 from threadsworker.queue import Title
-from threadsworker.store import accounts, decisions, jobs, runs, submission
+from threadsworker.store import accounts, decisions, describing, jobs, runs, submission
 from threadsworker.store.arrivals import arrive
 from threadsworker.store.database import clock
 from threadsworker.store.tables import JobRow
@@ -292,11 +292,11 @@ class Client(Schedules, Subscriptions):
             terms=order.terms,
         )
         row = submission.submit_all(session, [one], now=now)[0]
-        return submission.describe_new(row, order.account, order.planned), rings
+        return describing.new(row, order.account, order.planned), rings
 
     def _same(self, session: Session, found: JobRow, order: Order) -> report.Job:
         refuse_another(found, order)
-        return submission.describe(session, found)
+        return describing.whole(session, found)
 
     def _submit_within(self, outer: CallersSession, order: Order) -> report.Job:
         job, rings = self._write(

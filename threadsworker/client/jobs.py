@@ -23,12 +23,12 @@ from threadsworker.queue import Title
 from threadsworker.store import (
     accounts,
     decisions,
+    describing,
     jobs,
     listing,
     removal,
     reviews,
     runs,
-    submission,
 )
 from threadsworker.store.database import clock
 
@@ -39,7 +39,7 @@ class Jobs(Accounts):
     def get(self, job_id: str) -> report.Job:
         """All that is known of the job; NotFound if there is none of that id."""
         with self._reading() as session:
-            return submission.describe(session, jobs.find(session, job_id))
+            return describing.whole(session, jobs.find(session, job_id))
 
     aget = offloaded(get)
 
@@ -59,7 +59,7 @@ class Jobs(Accounts):
                 account_id=account_id,
                 limit=limit,
             )
-            return [submission.summary(row, name) for row, name in found]
+            return [describing.summary(row, name) for row, name in found]
 
     ajobs = offloaded(jobs)
 

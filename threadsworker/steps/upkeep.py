@@ -16,7 +16,7 @@ from threadsworker.job import JobState
 from threadsworker.settings import Settings
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.presence import MISSED_BEATS, beat_every
-from threadsworker.store import duties, jobs, runs, workers
+from threadsworker.store import duties, jobs, lateness, runs, workers
 from threadsworker.store.database import clock
 from threadsworker.store.runs import Start
 
@@ -40,7 +40,7 @@ def dispatch_due(desk: Desk, *, backlog: int = 0) -> Iterator[Start]:
     _note_silence(desk)
     for _ in range(BATCHES):
         with desk.transaction() as session:
-            missed = runs.miss(session, now=clock(session), limit=BATCH)
+            missed = lateness.miss(session, now=clock(session), limit=BATCH)
         counting.count(JOBS_ENDED, missed, state=JobState.MISSED)
         if missed < BATCH:
             break

@@ -16,8 +16,7 @@ from sqlalchemy import ColumnElement, and_, case, func, not_, or_
 from sqlmodel import Session, col, select, update
 
 from threadsworker.job import JobState
-from threadsworker.notice import NoticeEvent
-from threadsworker.store import events, notices, segments
+from threadsworker.store import events, lateness, segments
 from threadsworker.store.jobs import CLAIMABLE, under_way
 from threadsworker.store.tables import AccountRow, JobRow, SegmentRow
 
@@ -81,7 +80,7 @@ def dispatch(
     due = and_(
         _due(states, silence=silence, now=now, busy=busy),
         # These are for `miss`.
-        not_(_is_too_late(now)),
+        not_(lateness.is_too_late(now)),
     )
     if account_id is None:
         chosen = _fair(due, concurrency)
@@ -205,51 +204,6 @@ def room(
     if but is not None:
         found = found.where(not_(but))
     return max(0, concurrency - session.exec(found).one())
-
-
-def miss(session: Session, *, now: datetime, limit: int) -> int:
-    """
-    scheduled | queued | waiting, begun too late → missed; how many.
-
-    Only while nothing of it is live, nor may be.
-    """
-    late = and_(col(JobRow.wake_at) <= now, _is_too_late(now))
-    chosen = (
-        select(JobRow.id).where(late).limit(limit).with_for_update(skip_locked=True).cte("chosen")
-    )
-    missed = session.exec(
-        update(JobRow)
-        .where(col(JobRow.id).in_(select(chosen.c.id)), late)
-        .values(
-            state=JobState.MISSED,
-            reason=None,
-            epoch=JobRow.epoch + 1,
-            wake_at=None,
-            overdue_at=None,
-            reserved_at=None,
-            finished_at=now,
-            error_code="missed",
-            error_message="it could not be begun in time",
-            error_advice="`threadsworker retry` publishes it after all.",
-        )
-        .returning(col(JobRow.id), col(JobRow.run))
-    ).all()
-    for job_id, run in missed:
-        events.record(session, job_id, "missed", now=now, run=run)
-    if missed:
-        ids = [job_id for job_id, _ in missed]
-        notices.tell(session, NoticeEvent.JOB_MISSED, *ids, now=now)
-    return len(missed)
-
-
-def _is_too_late(now: datetime) -> ColumnElement[bool]:
-    """Whether a job was to begin by now, and nothing of it is live, or may be."""
-    late = and_(
-        col(JobRow.state).in_([JobState.SCHEDULED, JobState.QUEUED, JobState.WAITING]),
-        col(JobRow.missed_at).is_not(None),
-        col(JobRow.missed_at) <= now,
-    )
-    return and_(late, not_(segments.gone_out(JobRow.id)))
 
 
 def _due(
