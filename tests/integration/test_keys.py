@@ -91,10 +91,10 @@ def grow_old(file: KeyFile) -> None:
 
 
 ALL = {
-    "account.access_token": [f"access-{n}" for n in range(ACCOUNTS)],
-    "account.previous_token": ["previous-0"],
-    "account.github_token": [f"github-{n}" for n in range(ACCOUNTS)],
-    "subscription.secret": ["a-secret-of-a-hook"],
+    "threadsworker_account.access_token": [f"access-{n}" for n in range(ACCOUNTS)],
+    "threadsworker_account.previous_token": ["previous-0"],
+    "threadsworker_account.github_token": [f"github-{n}" for n in range(ACCOUNTS)],
+    "threadsworker_subscription.secret": ["a-secret-of-a-hook"],
 }
 VALUES = sum(map(len, ALL.values()))
 
@@ -167,7 +167,7 @@ def test_an_old_key_that_a_value_needs_stays(house: House) -> None:
     assert house.file.read() == keys
     grow_old(house.file)
     house.rotation().retire()
-    assert "stored late" in house.opened()["account.access_token"]
+    assert "stored late" in house.opened()["threadsworker_account.access_token"]
 
 
 def account_id(house: House) -> str:
@@ -177,7 +177,7 @@ def account_id(house: House) -> str:
 
 def store(house: House, value: str) -> None:
     with house.desk.engine.begin() as connection:
-        statement = text("UPDATE account SET access_token = :value WHERE name = 'a0'")
+        statement = text("UPDATE threadsworker_account SET access_token = :value WHERE name = 'a0'")
         connection.execute(statement, {"value": value})
 
 
@@ -223,7 +223,7 @@ def test_a_token_that_is_refreshed_meanwhile_is_not_overwritten(
 
     @event.listens_for(operators, "after_cursor_execute")
     def refresh(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.startswith("SELECT") and "account.access_token" in statement:
+        if statement.startswith("SELECT") and "threadsworker_account.access_token" in statement:
             looks.append(statement)
             if len(looks) == 3:
                 keep_fresh(house)
@@ -231,8 +231,8 @@ def test_a_token_that_is_refreshed_meanwhile_is_not_overwritten(
     house.rotation(operators).rotate()
     assert len(looks) > 3
     opened = house.opened()
-    assert "fresh" in opened["account.access_token"]
-    assert "access-1" not in opened["account.access_token"]
+    assert "fresh" in opened["threadsworker_account.access_token"]
+    assert "access-1" not in opened["threadsworker_account.access_token"]
     assert house.rotation().status().keys[1].values == 0
 
 
@@ -265,7 +265,7 @@ def test_accounts_are_added_all_the_while(house: House) -> None:
         stop.set()
         adding.join()
     assert added
-    assert set(added) <= set(house.opened()["account.access_token"])
+    assert set(added) <= set(house.opened()["threadsworker_account.access_token"])
     assert house.rotation().status().unreadable == 0
 
 
