@@ -99,7 +99,7 @@ def show(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show one account: its token, what it may do, its quota, and whether all is well."""
+    """Show one account: token, scopes, quota, and what is wrong."""
     from datetime import UTC, datetime
 
     from threadsworker.cli import account_detail
@@ -136,7 +136,7 @@ def _quotas(client: Client, name: str, *, ask: bool) -> report.Quotas:
 
 @app.command()
 def refresh(name: Name, as_json: Json = False) -> None:
-    """Exchange the Threads token for one that is good for another 60 days."""
+    """Exchange the Threads token for one of another 60 days."""
     from threadsworker.client import Client
 
     with errors_as_exit_codes(as_json=as_json):

@@ -30,6 +30,15 @@ from threadsworker.cli import (
     watching,
 )
 from threadsworker.cli.console import FAILED, note
+from threadsworker.cli.overview import (
+    ACCOUNTS,
+    JOBS,
+    KEEPING,
+    PUBLISHING,
+    READING,
+    RUNNING,
+    Overview,
+)
 from threadsworker.log import redact_tracebacks
 
 EPILOG = """
@@ -55,6 +64,7 @@ this state, 6 --wait ended without the post being published.
 
 app = typer.Typer(
     name="threadsworker",
+    cls=Overview,
     help="Publish posts of any length to Threads: in order, once, and never lost.",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -62,56 +72,62 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(accounts.app, name="account")
-app.add_typer(signing_in.app, name="auth")
-app.add_typer(schedules.app, name="schedule")
-app.add_typer(subscriptions.app, name="subscription")
-app.add_typer(databases.app, name="db")
-app.add_typer(keys.app, name="keys")
+#: Ours first, what is left goes to Celery.
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
-app.command()(posting.post)
-app.command()(posting.thread)
-app.command("import")(importing.import_posts)
-app.command()(looking.jobs)
-app.command()(looking.show)
-app.command()(looking.watch)
-app.command()(looking.retry)
-app.command()(changing.reschedule)
-app.command()(changing.edit)
-app.command()(looking.cancel)
-app.command()(looking.resolve)
-app.command()(keeping.export)
-app.command()(keeping.prune)
-app.command()(quota.quota)
-app.command()(reading.posts)
-app.command("post-info")(reading.post_info)
-app.command()(reading.replies)
-app.command()(reading.conversation)
-app.command()(reading.mentions)
-app.command()(reading.search)
-app.command()(reading.profile)
-app.command()(reading.locations)
-app.command()(insights.insights)
-app.command()(managing.delete)
-app.command()(managing.repost)
-app.command()(managing.hide)
-app.command()(managing.unhide)
-app.command()(managing.approve)
-app.command()(managing.ignore)
-app.command()(running.demo)
-app.command()(running.up)
-passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-app.command(context_settings=passed_on)(running.worker)
-app.command(context_settings=passed_on)(running.beat)
-app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
-    running.flower
+app.command(rich_help_panel=PUBLISHING)(posting.post)
+app.command(rich_help_panel=PUBLISHING)(posting.thread)
+app.command("import", rich_help_panel=PUBLISHING)(importing.import_posts)
+app.add_typer(schedules.app, name="schedule", rich_help_panel=PUBLISHING)
+
+app.command(rich_help_panel=JOBS)(looking.jobs)
+app.command(rich_help_panel=JOBS)(looking.show)
+app.command(rich_help_panel=JOBS)(looking.watch)
+app.command(rich_help_panel=JOBS)(looking.retry)
+app.command(rich_help_panel=JOBS)(changing.reschedule)
+app.command(rich_help_panel=JOBS)(changing.edit)
+app.command(rich_help_panel=JOBS)(looking.cancel)
+app.command(rich_help_panel=JOBS)(looking.resolve)
+app.command(rich_help_panel=JOBS)(keeping.export)
+
+app.command(rich_help_panel=READING)(reading.posts)
+app.command("post-info", rich_help_panel=READING)(reading.post_info)
+app.command(rich_help_panel=READING)(reading.replies)
+app.command(rich_help_panel=READING)(reading.conversation)
+app.command(rich_help_panel=READING)(reading.mentions)
+app.command(rich_help_panel=READING)(reading.search)
+app.command(rich_help_panel=READING)(reading.profile)
+app.command(rich_help_panel=READING)(reading.locations)
+app.command(rich_help_panel=READING)(insights.insights)
+app.command(rich_help_panel=READING)(managing.delete)
+app.command(rich_help_panel=READING)(managing.repost)
+app.command(rich_help_panel=READING)(managing.hide)
+app.command(rich_help_panel=READING)(managing.unhide)
+app.command(rich_help_panel=READING)(managing.approve)
+app.command(rich_help_panel=READING)(managing.ignore)
+
+app.add_typer(signing_in.app, name="auth", rich_help_panel=ACCOUNTS)
+app.add_typer(accounts.app, name="account", rich_help_panel=ACCOUNTS)
+app.command(rich_help_panel=ACCOUNTS)(quota.quota)
+app.command("access_token", cls=tokens.WithSwitches, rich_help_panel=ACCOUNTS)(tokens.access_token)
+app.command("refresh_token", cls=tokens.WithSwitches, rich_help_panel=ACCOUNTS)(
+    tokens.refresh_token
 )
-app.command()(receiving.webhooks)
-app.command()(watching.metrics)
-app.command()(running.sandbox)
-app.command()(running.check)
-app.command("access_token", cls=tokens.WithSwitches)(tokens.access_token)
-app.command("refresh_token", cls=tokens.WithSwitches)(tokens.refresh_token)
+
+app.command(rich_help_panel=RUNNING)(running.demo)
+app.command(rich_help_panel=RUNNING)(running.up)
+app.command(context_settings=_PASSED_ON, rich_help_panel=RUNNING)(running.worker)
+app.command(context_settings=_PASSED_ON, rich_help_panel=RUNNING)(running.beat)
+app.command(context_settings=_PASSED_ON, rich_help_panel=RUNNING)(running.flower)
+app.command(rich_help_panel=RUNNING)(receiving.webhooks)
+app.command(rich_help_panel=RUNNING)(watching.metrics)
+app.command(rich_help_panel=RUNNING)(running.check)
+app.command(rich_help_panel=RUNNING)(running.sandbox)
+
+app.add_typer(databases.app, name="db", rich_help_panel=KEEPING)
+app.add_typer(keys.app, name="keys", rich_help_panel=KEEPING)
+app.add_typer(subscriptions.app, name="subscription", rich_help_panel=KEEPING)
+app.command(rich_help_panel=KEEPING)(keeping.prune)
 
 
 def _version(wanted: bool) -> None:

@@ -26,7 +26,7 @@ def reschedule(
     timezone: posting.Timezone = None,
     as_json: Json = False,
 ) -> None:
-    """Give a post another time, until something of it has gone out."""
+    """Give a post another time, while nothing of it has gone out."""
     from datetime import UTC, datetime
 
     from threadsworker.cli.moments import meant
@@ -53,7 +53,11 @@ def edit(
     given: dict[str, Any],
     as_json: Json = False,
 ) -> None:
-    """Replace a whole post, media and options too, until something of it has gone out."""
+    """
+    Replace a whole post, while nothing of it has gone out.
+
+    Its media and options are replaced too: what is not given again is gone.
+    """
     from threadsworker.cli.markdown import read_thread
     from threadsworker.client import Client
 

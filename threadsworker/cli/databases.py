@@ -37,11 +37,12 @@ def restored(
     as_json: Json = False,
 ) -> None:
     """
-    Say that the database was restored from a backup, before any worker is started.
+    Say that the database was restored from a backup.
 
-    What was written after the backup is lost, publishes among it. From now on nothing is taken
-    for unpublished because the rows do not say that it was: containers are asked first, and the
-    account's posts are looked through for what has none. See docs/backup.md.
+    Say it before any worker is started. What was written after the backup is lost, publishes among
+    it. From now on nothing is taken for unpublished because the rows do not say that it was:
+    containers are asked first, and the account's posts are looked through for what has none. See
+    docs/backup.md.
     """
     from threadsworker.settings import load_settings
     from threadsworker.store import generations, schema

@@ -39,7 +39,7 @@ def insights(
     account: AccountName = "main",
     as_json: Json = False,
 ) -> None:
-    """Show how often posts were seen, liked and answered, and who follows."""
+    """Show how often posts were seen, liked, answered. Of the account: who follows, too."""
     if post is not None and (breakdown, since, until) != (None, None, None):
         raise typer.BadParameter("--breakdown, --since and --until are for the whole account")
     chosen = period(since, until)

@@ -30,9 +30,10 @@ def prune(
     as_json: Json = False,
 ) -> None:
     """
-    Remove jobs that ended long ago, and media in the spool that no post needs.
+    Remove jobs that ended long ago, and media left over.
 
-    Workers do this every hour. What is at work or needs a person is never removed.
+    Left over are files in the spool that no post needs. Workers do this every hour. What is at
+    work or needs a person is never removed.
     """
     from threadsworker.steps import prune as pruning
 
@@ -99,7 +100,7 @@ def export(
     ] = False,
 ) -> None:
     """
-    Print everything about a job as JSON, for a report of a fault.
+    Print everything about a job as JSON, for a fault report.
 
     There is no token in it, and no address of a file or a hook. What its author wrote is in it,
     unless it is left out.

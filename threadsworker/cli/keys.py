@@ -21,7 +21,7 @@ _VARIABLE = "THREADSWORKER_SECRET_KEY"
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Show the keys, by an id that tells nothing of them, and how many secrets each opens."""
+    """Show the keys, and how many secrets each opens. An id tells nothing of its key."""
     with errors_as_exit_codes(as_json=as_json), _rotation() as rotation:
         _answer(rotation.status(), as_json)
 
@@ -29,10 +29,11 @@ def status(as_json: Json = False) -> None:
 @app.command()
 def rotate(as_json: Json = False) -> None:
     """
-    Seal every stored secret with a new key, while workers run; run again, it goes on.
+    Seal every stored secret with a new key. Workers may run.
 
-    The old key is kept until `keys retire`. Keys in THREADSWORKER_SECRET_KEY are yours to change:
-    put a new one in front there, restart everything, then run this.
+    Broken off, it goes on when it is called again. The old key is kept until `keys retire`. Keys
+    in THREADSWORKER_SECRET_KEY are yours to change: put a new one in front there, restart
+    everything, then run this.
     """
     with errors_as_exit_codes(as_json=as_json), _rotation() as rotation:
         told = rotation.rotate()
@@ -42,7 +43,7 @@ def rotate(as_json: Json = False) -> None:
 
 @app.command()
 def retire(as_json: Json = False) -> None:
-    """Drop old keys from the key file: exit 5 if a secret needs one, or might."""
+    """Drop old keys from the key file. If a secret needs one, or might: exit 5."""
     with errors_as_exit_codes(as_json=as_json), _rotation() as rotation:
         _answer(rotation.retire(), as_json)
         note("backups from before still need the old key: keep it with them, or let them go too")

@@ -66,7 +66,7 @@ def watch(
     job: JobId,
     timeout: Annotated[float | None, typer.Option(help="Seconds to watch at most.")] = None,
 ) -> None:
-    """Follow a job until it is published, failed, or needs a person."""
+    """Follow a job until it has ended, or needs a person."""
     from threadsworker.cli.progress import follow
     from threadsworker.client import Client
 
@@ -89,7 +89,7 @@ def retry(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Start failed or missed jobs again, each behind its last live segment."""
+    """Start failed or missed jobs again. Each goes on behind its last live segment."""
     from threadsworker.client import Client
 
     with errors_as_exit_codes(as_json=as_json):
@@ -160,7 +160,7 @@ def resolve(
         bool, typer.Option("--give-up", help="End the job as failed. What is live stays live.")
     ] = False,
 ) -> None:
-    """Decide about a job that needs review, after a look into the Threads app."""
+    """Decide about a job that needs review. Look into the Threads app first."""
     from threadsworker.client import Client
 
     if sum([published is not None, not_published, give_up]) != 1:

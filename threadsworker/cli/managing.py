@@ -24,10 +24,10 @@ def delete(
     as_json: Json = False,
 ) -> None:
     """
-    Delete the whole thread that a job published, its last post first; or a single post.
+    Delete the whole thread of a job, or a single post.
 
-    Meta allows 100 deletions in 24 hours: what has no room is not begun. Broken off, it goes on
-    where it stopped when it is called again.
+    A thread goes last post first. Meta allows 100 deletions in 24 hours: what has no room is not
+    begun. Broken off, it goes on where it stopped when it is called again.
     """
     from threadsworker.client import Client
 
@@ -70,7 +70,7 @@ def repost(post: PostId, account: AccountName = "main", as_json: Json = False) -
 
 
 def hide(reply: ReplyId, account: AccountName = "main", as_json: Json = False) -> None:
-    """Hide a direct reply to one of the account's posts, and all below it."""
+    """Hide a reply to the account's post, and all below it. Direct replies alone can be hidden."""
     with acting(account, as_json=as_json) as acted:
         acted.hide(reply)
         _done(reply, "hidden", as_json=as_json)
@@ -84,7 +84,7 @@ def unhide(reply: ReplyId, account: AccountName = "main", as_json: Json = False)
 
 
 def approve(reply: ReplyId, account: AccountName = "main", as_json: Json = False) -> None:
-    """Let a reply be seen that waits for approval, or was ignored."""
+    """Let a reply be seen that waits for approval. An ignored one, too."""
     with acting(account, as_json=as_json) as acted:
         acted.approve(reply)
         _done(reply, "approved", as_json=as_json)

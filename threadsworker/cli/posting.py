@@ -107,8 +107,9 @@ def thread(
     as_json: Json = False,
 ) -> None:
     """
-    Enqueue a Markdown file: `---` between segments, front matter for options, ![alt](path)
-    for media.
+    Enqueue a Markdown file; `---` separates its segments.
+
+    Its front matter has the options, and ![alt](path) stands for media.
     """
     from threadsworker.cli.markdown import read_thread
 

@@ -17,7 +17,7 @@ def quota(
     account: Annotated[str | None, typer.Option(help="Only this account's.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what is used, set aside and free of each account's publishing quotas."""
+    """Show what is used, set aside and free of publishing quotas."""
     from threadsworker.client import Client
     from threadsworker.steps.desk import Desk
     from threadsworker.steps.quota import figures

@@ -40,7 +40,7 @@ def posts(
     account: AccountName = "main",
     as_json: Json = False,
 ) -> None:
-    """List the account's posts, or those of a public profile; newest first."""
+    """List the posts of the account, or of a public profile. The newest come first."""
     if ghost and username is not None:
         raise typer.BadParameter("ghost posts of others cannot be read", param_hint="--ghost")
     chosen, count = period(since, until), how_many(limit, everything=everything)
@@ -91,7 +91,7 @@ def replies(
     account: AccountName = "main",
     as_json: Json = False,
 ) -> None:
-    """List the direct replies to a post, or those that the account wrote."""
+    """List the direct replies to a post, or the account's own."""
     if post is None and (pending or ignored or oldest_first):
         raise typer.BadParameter("--pending, --ignored and --oldest-first need a post")
     if post is not None and (since is not None or until is not None):
@@ -117,7 +117,7 @@ def conversation(
     account: AccountName = "main",
     as_json: Json = False,
 ) -> None:
-    """List all replies below a post that is no reply itself, at any depth."""
+    """List all replies below a root post, at any depth."""
     count = how_many(limit, everything=everything)
     with acting(account, as_json=as_json) as acted:
         found = acted.conversation(post, newest_first=not oldest_first, limit=count)
@@ -173,7 +173,7 @@ def search(
 def profile(
     username: Username = None, account: AccountName = "main", as_json: Json = False
 ) -> None:
-    """Show the account's own profile, or look up a public one of 100 followers or more."""
+    """Show the account's profile, or a public one. Meta shows those of 100 followers or more."""
     from threadsworker.cli.told import detail
 
     with acting(account, as_json=as_json) as acted:
@@ -191,7 +191,7 @@ def locations(
     account: AccountName = "main",
     as_json: Json = False,
 ) -> None:
-    """Search places that posts can be tagged with, by a word or by where they are."""
+    """Search places to tag posts with, by word or by position."""
     from threadsworker.cli.told import detail, locations_table
 
     if location_id is not None and (q, latitude, longitude) != (None, None, None):

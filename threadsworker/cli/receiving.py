@@ -15,7 +15,7 @@ def webhooks(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8788,
 ) -> None:
     """
-    Receive what Meta tells: replies, mentions, deauthorizations.
+    Receive what Meta tells: replies, mentions and the like.
 
     Put a server in front of it that speaks https, and tell Meta https://YOUR.HOST/webhook,
     /deauthorize and /data-deletion.

@@ -30,7 +30,7 @@ def up(
         bool, typer.Option("--flower", help="Flower too, on THREADSWORKER_FLOWER_PORT, or 5555.")
     ] = False,
 ) -> None:
-    """Run a worker and a beat (and Flower) in the foreground, with a broker if none is set."""
+    """Run worker, beat and broker in the foreground. No broker is run if a Redis is set."""
     from threadsworker.cli import processes
     from threadsworker.settings import load_settings
 
@@ -50,12 +50,20 @@ def up(
 
 def worker(
     context: typer.Context,
-    metrics_port: Annotated[int | None, typer.Option(help="Port to serve metrics on.")] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve metrics on this port. [THREADSWORKER_METRICS_PORT]")
+    ] = None,
     metrics_address: Annotated[
-        str | None, typer.Option(help="Address to serve metrics on.")
+        str | None,
+        typer.Option(help="The address for that. [THREADSWORKER_METRICS_ADDRESS, or 127.0.0.1]"),
     ] = None,
 ) -> None:
-    """Run a worker; --metrics-port serves metrics, extra options go to `celery worker`."""
+    """
+    Run a worker, which takes the steps of jobs: 4 at a time.
+
+    Extra options, such as --concurrency 8, go to `celery worker`: `threadsworker worker -- --help`
+    lists them.
+    """
     from threadsworker.cli import processes
 
     given = {"metrics_port": metrics_port, "metrics_address": metrics_address}
@@ -67,7 +75,11 @@ def worker(
 
 
 def beat(context: typer.Context) -> None:
-    """Run a beat; extra options go to `celery beat`."""
+    """
+    Run a beat, which rings for what is due.
+
+    Extra options go to `celery beat`: `threadsworker beat -- --help` lists them.
+    """
     from threadsworker.cli import processes
 
     with errors_as_exit_codes():
@@ -169,7 +181,7 @@ def sandbox(
 def demo(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the worker's log.")] = False,
 ) -> None:
-    """Publish a real long post to a local sandbox, and watch it become a thread."""
+    """Publish a long post to a local sandbox, and watch it."""
     from threadsworker.cli.demonstration import demonstrate
 
     with errors_as_exit_codes():
@@ -187,11 +199,11 @@ def check(
     as_json: Json = False,
 ) -> None:
     """
-    Check what this installation needs: one line each, and what to do about it.
+    Check all that this installation needs.
 
-    OK and WARN exit with 0, FAILED with 1. For the health check of a container name a few:
-    `check --only database --only this-worker` for a worker, `check --only database --only broker
-    --only dispatch` for a beat. It takes 15 seconds at most.
+    One line each, and what to do about it. OK and WARN exit with 0, FAILED with 1. For the health
+    check of a container name a few: `check --only database --only this-worker` for a worker,
+    `check --only database --only broker --only dispatch` for a beat. It takes 15 seconds at most.
     """
     from threadsworker.cli import checking
 

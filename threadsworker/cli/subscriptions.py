@@ -33,10 +33,11 @@ def add(
     as_json: Json = False,
 ) -> None:
     """
-    Tell a target of events [all]. A target that is subscribed gets the events added.
+    Tell a target of events: of all, or of those named.
 
-    The secret that signs deliveries to a URL is printed once. To choose it yourself, use
-    Client.subscribe: an argument could be read by other users of the machine.
+    A target that is subscribed gets the events added. The secret that signs deliveries to a URL is
+    printed once. To choose it yourself, use Client.subscribe: an argument could be read by other
+    users of the machine.
     """
     from threadsworker.client import Client
 
@@ -107,7 +108,7 @@ def deliveries(
     limit: Annotated[int | None, typer.Option(help=f"How many [{FEW}; with --json all].")] = None,
     as_json: Json = False,
 ) -> None:
-    """What was told to whom, and what came of it, newest first."""
+    """List what was told to whom, and what came of it. The newest come first."""
     from threadsworker.cli.tables import deliveries_table
     from threadsworker.client import Client
     from threadsworker.notice import DeliveryState
@@ -130,7 +131,7 @@ def deliveries(
 def replay(
     delivery: Annotated[str, typer.Argument(help="The delivery's id.")], as_json: Json = False
 ) -> None:
-    """Deliver it again, under the same id."""
+    """Deliver an event again, under the same id."""
     from threadsworker.client import Client
 
     with errors_as_exit_codes(as_json=as_json):

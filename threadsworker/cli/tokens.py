@@ -113,7 +113,7 @@ def access_token(
     silent: Silent = False,
 ) -> None:
     """
-    Exchange an authorization code for a short-lived and a long-lived token, and print both.
+    Exchange an authorization code for tokens, and print them.
 
     A code works once: everything that can be checked is checked before it is sent.
     """
@@ -176,7 +176,7 @@ def refresh_token(
     env_variable: EnvVariable = None,
     silent: Silent = False,
 ) -> None:
-    """Refresh a long-lived token that is a day old and not over, and print the new one."""
+    """Refresh a long-lived token, and print the new one."""
     from threadsworker import envfile
     from threadsworker.settings import load_settings
     from threadsworker.threads_api import ThreadsApi
