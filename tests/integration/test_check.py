@@ -127,7 +127,7 @@ def test_a_shared_database(tmp_path: Path, sandbox: Sandbox, postgres: PostgresS
         shared = Installation(tmp_path, sandbox, database_url=url)
         key = {"THREADSWORKER_SECRET_KEY": "x" * 32}
         found = shared.one("database", "FAILED", **key)
-        assert "schema version None" in found["detail"]
+        assert "schema version none" in found["detail"]
         assert found["advice"] == "Run `threadsworker db upgrade`."
         engine = make_engine(load_settings(**shared.given).sqlalchemy_url)
         assert schema.versions(engine)[0] is None
@@ -150,7 +150,7 @@ def test_a_database_that_is_away(tmp_path: Path, sandbox: Sandbox) -> None:
 
 
 def test_beat_and_workers(installed: Installation) -> None:
-    assert "due jobs were looked for never" in installed.one("dispatch", "FAILED")["detail"]
+    assert "nobody has looked for due jobs yet" in installed.one("dispatch", "FAILED")["detail"]
     with installed.rows() as session:
         now = clock(session)
         duties.done(session, DISPATCH, now=now)

@@ -29,6 +29,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("redis://u:{}@h?ssl_ca_certs=/x", "ssl_ca_certs is no option of redis://"),
         ("rediss://u:{}@h?ssl_ca=/x", "ssl_ca is no option of rediss://; rediss:// has ssl_cert"),
         ("rediss://u:{}@h?ssl_cert_reqs=maybe", "ssl_cert_reqs must be required, optional or none"),
+        ("redis://u:{}@h/abc", "must be the number of a database"),
+        ("redis://u:{}@h/0/1", "must be the number of a database"),
+        ("redis://u:0/{}@h/0", "must be the number of a database"),
         ("rediss://u:{}@h?ssl_ca_certs=/no/such", "ssl_ca_certs: there is no file /no/such"),
     ],
 )

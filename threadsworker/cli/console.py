@@ -34,6 +34,10 @@ NOT_POSSIBLE = 5
 #: `--wait` ended, and the job is not published.
 NOT_PUBLISHED = 6
 
+#: PostgreSQL's code for what a user may not do.
+#: Source: https://www.postgresql.org/docs/current/errcodes-appendix.html (2026-11-25).
+_INSUFFICIENT_PRIVILEGE = "42501"
+
 Json = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
 
 
@@ -90,15 +94,26 @@ def errors_as_exit_codes(*, as_json: bool = False) -> Iterator[None]:
     except Exception as error:
         if (said := _database_says(error)) is None:
             raise
-        note(f"The database does not answer: {said}")
+        note(said)
         raise typer.Exit(FAILED) from None
 
 
 def _database_says(error: Exception) -> str | None:
-    """The driver's own first line, if the database is away; None if it is another error."""
+    """
+    A sentence with the driver's own first line, if the database is away, will not let us in, or
+    is none; None if it is another error.
+    """
     # Imported for an error only: it takes its time.
-    from sqlalchemy.exc import InterfaceError, OperationalError
+    from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
-    if not isinstance(error, InterfaceError | OperationalError):
+    if not isinstance(error, DatabaseError | InterfaceError):
         return None
-    return str(error.orig).partition("\n")[0]
+    words = str(error.orig).partition("\n")[0]
+    if isinstance(error, InterfaceError | OperationalError):
+        return f"The database does not answer: {words}"
+    # Without a statement it was connecting that failed. SQLite calls a file that is no database
+    # by the general name.
+    denied = getattr(error.orig, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE
+    if error.statement is None or denied or type(error) is DatabaseError:
+        return f"The database refuses: {words}"
+    return None

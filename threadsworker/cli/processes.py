@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from time import monotonic
+from socket import gethostname
+from time import monotonic, time
 from uuid import uuid4
 
 from threadsworker.cli.console import note
@@ -28,6 +30,8 @@ LONGEST_PAUSE = 30.0
 STEADY = 60.0
 #: Time that a worker needs to end, once its own grace period is over.
 FAREWELL = timedelta(seconds=10)
+#: A beat writes its schedule file every three minutes; one so old is nobody's.
+FORGOTTEN = timedelta(days=1)
 _PR_SET_PDEATHSIG = 1
 #: Celery looks for `tasks` in the working directory first, and an app may have one there.
 _OURS_FIRST = (
@@ -58,18 +62,38 @@ def worker_command(settings: Settings, extra: Sequence[str] = ()) -> list[str]:
 
 
 def beat_command(settings: Settings, extra: Sequence[str] = ()) -> list[str]:
-    """A beat with a schedule file of its own, so that two may share a home."""
+    """A beat with a schedule file of its own, so that two may share a home, from two hosts too."""
     home = settings.ensure_home()
+    host = re.sub(r"[^\w.-]", "_", gethostname())
     for old in home.glob("beat-*.db*"):
-        with suppress(ValueError, ProcessLookupError, PermissionError):
-            os.kill(int(old.name.split("-")[1].split(".")[0]), 0)
-            continue
-        old.unlink(missing_ok=True)
+        if _is_left_over(old, host):
+            old.unlink(missing_ok=True)
     options = []
     if not {"-s", "--schedule"} & {part.split("=")[0] for part in extra}:
         # The process keeps its id when celery takes its place.
-        options = ["--schedule", str(home / f"beat-{os.getpid()}.db")]
+        options = ["--schedule", str(home / f"beat-{host}-{os.getpid()}.db")]
     return celery("beat", *options, *extra)
+
+
+def _is_left_over(schedule: Path, host: str) -> bool:
+    """Whether its beat has ended: here the process tells, of another host only the file's age."""
+    process = schedule.name.removeprefix(f"beat-{host}-").partition(".")[0]
+    if process.isdigit():
+        return not _lives(int(process))
+    with suppress(FileNotFoundError):
+        return time() - schedule.stat().st_mtime > FORGOTTEN.total_seconds()
+    return False
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        # It is another user's, or no number of a process: not ours to judge.
+        return True
+    return True
 
 
 def flower_command(extra: Sequence[str] = ()) -> list[str]:

@@ -82,11 +82,11 @@ class Doorbell:
         """What the broker tells of itself, see `facts_of`."""
         return facts_of(self._celery())
 
-    def answers(self) -> bool:
-        """Whether the broker can be reached."""
+    def trouble(self) -> str | None:
+        """What keeps the broker from being spoken to, in its own or the network's words."""
         try:
             with self._celery().connection_for_write() as connection:
                 connection.ensure_connection(max_retries=1, timeout=CONNECT_TIMEOUT)
-        except (OperationalError, OSError):
-            return False
-        return True
+        except (OperationalError, OSError) as error:
+            return str(error).partition("\n")[0] or type(error).__name__
+        return None

@@ -41,7 +41,9 @@ def load_settings(**given: Any) -> Settings:
                 if name.startswith(("THREADSWORKER_", "DATABASE", "REDIS"))
                 else (f"THREADSWORKER_{name}" if name else "")
             )
-            sentences.append(": ".join(filter(None, [name, found["msg"]])))
+            sentences.append(
+                ": ".join(filter(None, [name, found["msg"].removeprefix("Value error, ")]))
+            )
         raise InvalidSettings("; ".join(sentences)) from None
 
 

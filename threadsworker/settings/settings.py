@@ -21,6 +21,7 @@ from threadsworker.settings.fields import Fields
 #: message longer than that runs several times (measured: 35 s at a time-out of 10 s ran
 #: four times), so every countdown stays below a third of it.
 VISIBILITY_TIMEOUT = timedelta(hours=1)
+_NUMBER = re.compile(r"[0-9]+\Z")
 _DATABASE = re.compile(r"(postgres|postgresql|sqlite)(\+\w+)?://")
 #: A container dies 24 hours after it was made; this leaves time to publish it.
 LONGEST_PREPARE_AHEAD = timedelta(hours=20)
@@ -71,6 +72,12 @@ class Settings(Fields):
             raise ValueError(
                 f"{parts.scheme or 'an address without a scheme'} is not supported; it begins "
                 f"with one of {', '.join(f'{scheme}://' for scheme in BROKER_SCHEMES)}"
+            )
+        database = parts.path.strip("/")
+        if parts.scheme in ("redis", "rediss") and database and not _NUMBER.match(database):
+            raise ValueError(
+                "what stands behind the host and port must be the number of a database, as in "
+                "redis://127.0.0.1:6379/0; a / in a password is written %2F"
             )
         given = dict(parse_qsl(parts.query))
         for name in (name for name in given if name.startswith("ssl_")):

@@ -25,13 +25,25 @@ from sqlalchemy import (
     literal_column,
     select,
 )
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
 from threadsworker.errors import InvalidSettings
 
 #: Milliseconds that a writer of SQLite waits for another.
 SQLITE_BUSY_TIMEOUT = 30_000
+
+
+def _parsed(url: str) -> URL:
+    """The URL is not repeated in the error: it may hold a password."""
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        raise InvalidSettings(
+            "DATABASE_URL must be a URL, such as postgresql://user:password@host:5432/name; "
+            "an @, : or / in a password is written %40, %3A or %2F"
+        ) from None
 
 
 def make_engine(
@@ -60,7 +72,7 @@ def make_engine(
         The URL is none, or needs a driver that is not installed.
     """
     try:
-        parsed = make_url(url)
+        parsed = _parsed(url)
         backend = parsed.get_backend_name()
         if backend not in ("sqlite", "postgresql"):
             raise InvalidSettings(

@@ -69,7 +69,14 @@ def home(place: Place) -> list[Result]:
 
 def key(place: Place) -> list[Result]:
     if place.settings.secret_key is not None:
-        load_cipher(place.settings)
+        try:
+            load_cipher(place.settings)
+        except InvalidSettings as error:
+            raise Trouble(
+                str(error),
+                "Set the key that the other processes have; the first one of all is made by "
+                "`threadsworker keys new`.",
+            ) from None
         return [fine("key", "from THREADSWORKER_SECRET_KEY")]
     path = key_file(place.settings).path
     if not path.exists() and place.settings.secret_key_file is None:
@@ -90,13 +97,13 @@ def database(place: Place) -> list[Result]:
         present, wanted = place.versions
     except SQLAlchemyError as error:
         raise Trouble(
-            redacted(str(error).split("\n")[0]),
+            redacted(str(getattr(error, "orig", error)).split("\n")[0]),
             "Look whether the server runs, and at DATABASE_URL: host, name, user, password.",
         ) from None
     name = place.desk.engine.dialect.name
     if present == wanted:
         return [fine("database", f"{name}, schema version {present}")]
-    told = f"{name}, schema version {present}; this program needs {wanted}"
+    told = f"{name}, schema version {present or 'none'}; this program needs {wanted}"
     if not place.is_behind:
         return [
             warning(
@@ -130,9 +137,11 @@ def broker(place: Place) -> list[Result]:
         return [fine("broker", broker_url(place.settings.home))]
     bell = Doorbell(given.get_secret_value)
     try:
-        if not bell.answers():
+        if (trouble := bell.trouble()) is not None:
             raise Trouble(
-                "no answer", "Look at THREADSWORKER_BROKER_URL, and whether the server runs."
+                f"no answer: {trouble}",
+                "Look at THREADSWORKER_BROKER_URL (host, name, password, number of the database), "
+                "and whether the server runs.",
             )
         facts = bell.facts()
     finally:

@@ -110,7 +110,8 @@ class Place:
         present, wanted = self.versions
         if self.is_behind:
             raise Trouble(
-                f"the database is at schema version {present}, this program needs {wanted}",
+                f"the database is at schema version {present or 'none'}, "
+                f"this program needs {wanted}",
                 "Run `threadsworker db upgrade`.",
             )
 

@@ -23,13 +23,17 @@ def dispatch(place: Place) -> list[Result]:
     with place.desk.reading() as session:
         last = duties.last_done(session, DISPATCH)
         age = None if last is None else clock(session) - last
-    told = "never" if age is None else f"{age.total_seconds():.0f} s ago"
+    told = (
+        "nobody has looked for due jobs yet"
+        if age is None
+        else f"due jobs were looked for {age.total_seconds():.0f} s ago"
+    )
     if age is None or age > silence_of(place.settings):
         raise Trouble(
-            f"due jobs were looked for {told}",
+            told,
             "Start `threadsworker up`, or a worker and a beat; look at their logs.",
         )
-    return [fine("dispatch", f"due jobs were looked for {told}")]
+    return [fine("dispatch", told)]
 
 
 def workers_alive(place: Place) -> list[Result]:
