@@ -57,9 +57,10 @@ def test_no_account_yet(tmp_path: Path, sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("state", ["expired", "revoked"])
 def test_a_dead_token(installed: Installation, state: Any) -> None:
     installed.sandbox.set_token(TOKEN, state)
-    found = installed.one("account", "FAILED")
-    assert found["name"] == "account main"
-    assert found["advice"] == "Sign in again: threadsworker auth login main."
+    found = installed.look("account", "quota", expect=1)
+    assert [one["name"] for one in found] == ["account main", "quota main"]
+    again = "Sign in again: threadsworker auth login main."
+    assert [(one["level"], one["advice"]) for one in found] == [("FAILED", again)] * 2
 
 
 def test_a_token_that_ended_by_its_date(installed: Installation) -> None:

@@ -36,6 +36,7 @@ MANY_BRANCHES = 200
 FEW_REQUESTS = 0.1
 #: Clocks may differ so much; more is told, and much more is a failure.
 SMALL_SKEW, LARGE_SKEW = timedelta(seconds=5), timedelta(minutes=5)
+_STATUS_PAGE = "Look at Meta's status page, and at this network."
 _SIGN_IN = "Sign in again: threadsworker auth login {}."
 
 
@@ -59,7 +60,7 @@ def _account(place: Place, told: Account) -> list[Result]:
     except TokenRejected as error:
         return [failed(name, f"Meta refuses its token: {error}", _SIGN_IN.format(told.name))]
     except (ApiError, NoAnswer) as error:
-        return [failed(name, str(error), "Look at Meta's status page, and at this network.")]
+        return [failed(name, str(error), _STATUS_PAGE)]
     found = _scopes(name, told.name, scopes) + _expiry(place, name, told.name, expires_at)
     if told.paused_at is not None:
         advice = f"Run `threadsworker account resume {told.name}` when it shall go on."
@@ -121,7 +122,13 @@ def _quota(place: Place, told: Account) -> list[Result]:
     with place.desk.reading() as session:
         account_id = accounts.find(session, told.name).id
     name, parts, full = f"quota {told.name}", [], []
-    for one in figures(place.desk, account_id).quotas:
+    try:
+        quotas = figures(place.desk, account_id).quotas
+    except TokenRejected as error:
+        return [failed(name, f"Meta refuses its token: {error}", _SIGN_IN.format(told.name))]
+    except (ApiError, NoAnswer) as error:
+        return [failed(name, str(error), _STATUS_PAGE)]
+    for one in quotas:
         parts.append(f"{one.kind} {one.used + one.reserved}/{one.total}")
         if one.free <= 0 and one.kind != "delete":
             opens = f"{one.opens_at:%H:%M} UTC" if one.opens_at else "soon"
