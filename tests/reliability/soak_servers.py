@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
 import psycopg
@@ -50,8 +51,8 @@ def lasting_port() -> int:
 class LastingRedis(RedisServer):
     """A `RedisServer` that finds its port free when it comes back."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, folder: str) -> None:
+        super().__init__(folder)
         self.port = lasting_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
 
@@ -140,9 +141,10 @@ def postgres_cluster(data: Path) -> Iterator[PostgresCluster]:
 @contextmanager
 def lasting_redis() -> Iterator[LastingRedis]:
     """A running `LastingRedis`."""
-    server = LastingRedis()
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+    with TemporaryDirectory() as folder:
+        server = LastingRedis(folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
