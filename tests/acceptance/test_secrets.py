@@ -8,18 +8,23 @@ every medium on purpose: a search that does not find it there would find nothing
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 import pytest
 import requests
+from pydantic import SecretStr
 from redis import Redis
 
 from tests.acceptance.installation import Installation, installation
@@ -48,6 +53,7 @@ from threadsworker.threads_api.connection import QUERY_ONLY
 
 #: How Meta begins the words in which it repeats secrets.
 REFUSAL = "It is told too much"
+OTHER_USER = "17841400000000002"
 #: Leaked on purpose, see above.
 LEAK = f"leaked-on-purpose-{token_hex(8)}"
 PICTURE = str(files("threadsworker.sandbox").joinpath("assets/sunrise.jpg"))
@@ -77,6 +83,7 @@ def run(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> I
         redis = stack.enter_context(redis_server())
         database = stack.enter_context(postgres.database())
         target = stack.enter_context(receiver(answers=[500, 200]))
+        collector = stack.enter_context(receiver())
         with redis.client() as open_client:
             open_client.config_set("requirepass", planted.redis_password)
         client = stack.enter_context(Redis(port=redis.port, password=planted.redis_password))
@@ -93,18 +100,20 @@ def run(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> I
             "THREADSWORKER_APP_SECRET": planted.app_secret,
             "THREADSWORKER_META_APP_SECRET": planted.meta_app_secret,
             "THREADSWORKER_WEBHOOK_VERIFY_TOKEN": planted.verify_token,
-            "THREADSWORKER_FLOWER_AUTH": f"operator:{planted.flower_password}",
-            "FLOWER_BASIC_AUTH": f"operator:{planted.flower_password}",
+            "THREADSWORKER_FLOWER_BASIC_AUTH": f"operator:{planted.flower_password}",
             "THREADSWORKER_METRICS_TOKEN": planted.metrics_token,
+            "THREADSWORKER_OTLP_ENDPOINT": collector.url,
         }
-        ports = {name: free_port() for name in ("flower", "webhooks")}
+        ports = {name: free_port() for name in ("worker", "flower", "webhooks", "metrics")}
         processes = [
-            ("worker",),
+            ("worker", f"--metrics-port={ports['worker']}"),
             ("beat",),
             ("flower", f"--port={ports['flower']}"),
             ("webhooks", f"--port={ports['webhooks']}"),
+            ("metrics", f"--port={ports['metrics']}"),
         ]
         installed = stack.enter_context(installation(home, sandbox, settings, processes=processes))
+        installed.start("worker", THREADSWORKER_LOG_FORMAT="json")
         flower = Flower(ports["flower"], planted.flower_password)
         done = Run(planted)
         eventually(flower.is_up, timeout=90)
@@ -112,9 +121,12 @@ def run(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> I
         done.written |= work(installed, planted, target.url, sandbox)
         receive(ports["webhooks"], planted)
         done.written |= fail(installed, planted)
+        assert flower.refuses(planted.flower_password)
         leak(installed, settings["THREADSWORKER_BROKER_URL"], sandbox, home, stack)
         eventually(lambda: LEAK in installed.logs(), timeout=60)
         done.written |= eventually(flower.written, timeout=60)
+        for name in ("worker", "metrics"):
+            done.written[f"the metrics of {name}"] = metrics(ports[name], planted.metrics_token)
 
         done.written["the process list"] = process_list()
         client.set(f"{LEAK}-ends", LEAK)
@@ -124,6 +136,7 @@ def run(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> I
         done.written["the requests to Meta and GitHub"] = str(sandbox.ledger).encode()
         done.queries = {one["path"] for one in sandbox.ledger if one.get("token_in_query")}
         installed.stop()
+        done.written["the traces"] = b"\n".join(one.body for one in collector.heard)
         done.written |= files_below(home)
         yield done
 
@@ -144,12 +157,18 @@ def work(
         client.subscribe(
             f"{target}/?{LEAK}", events="job.published", secret=planted.subscription_secret
         )
+        # Its name is a label of metrics, and stands in traces.
+        client.add_account(
+            LEAK, user_id=OTHER_USER, access_token=SecretStr(f"sandbox-{token_hex(12)}")
+        )
+        other = client.enqueue("as somebody else", account=LEAK).id
     job = installed.publish(f"a post that says {LEAK}", "-f", PICTURE)["id"]
     refreshed = installed.run("account", "refresh", "main")
     planted.refreshed_token = token_of(installed)
     assert planted.refreshed_token != planted.access_token
     sandbox.plan_fault(talkative(planted))
     failed = installed.json("post", "refused", "--wait", "--timeout", "90", expect=6)["id"]
+    eventually(partial(both_have_heard, installed, planted), timeout=90)
     planted.code = code(sandbox)
     login = subprocess.run(
         [
@@ -177,16 +196,29 @@ def work(
         ("account", "show", "main"),
         ("subscription", "deliveries", "--json"),
         ("keys", "rotate"),
+        ("check",),
+        ("export", job),
+        ("export", failed),
+        ("export", other),
     ]
-    if "export" in installed.run("--help").stdout:
-        answers.append(("export", job))
     shown = [installed.run(*answer) for answer in answers]
     printed["exports"] = b"\n".join((one.stdout + one.stderr).encode() for one in shown)
     return printed
 
 
+def both_have_heard(installed: Installation, planted: Planted) -> bool:
+    """Whether each worker has written of a refusal; if not, there is one more."""
+    logs = [log.read_text() for log in installed.home.glob("*-worker.log")]
+    if all(REFUSAL in log for log in logs):
+        return True
+    installed.sandbox.plan_fault(talkative(planted))
+    with installed.client() as client:
+        client.wait(client.enqueue("refused").id, timeout=60)
+    return False
+
+
 #: What no worker has to know.
-_OF_OTHERS = ("flower_password", "metrics_token", "code", "long_lived_token")
+_OF_OTHERS = ("code", "long_lived_token")
 
 
 def talkative(planted: Planted) -> Fault:
@@ -201,6 +233,23 @@ def talkative(planted: Planted) -> Fault:
         act=False,
         answer=FaultAnswer(status=400, body={"error": envelope}),
     )
+
+
+def metrics(port: int, token: str) -> bytes:
+    """The page, for who knows the token; not for who has it in the wrong place."""
+    url = f"http://127.0.0.1:{port}/metrics"
+
+    def asked(**given: Any) -> requests.Response:
+        return requests.get(url, timeout=60, **given)
+
+    assert asked().status_code == 401
+    assert asked(params={"token": token}).status_code == 401
+    assert asked(auth=(token, "x" * len(token))).status_code == 401
+    assert asked(headers={"Authorization": f"Bearer {token}x"}).status_code == 401
+    page = asked(auth=("prometheus", token))
+    assert page.status_code == 200
+    assert asked(headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    return page.content
 
 
 def token_of(installed: Installation) -> str:
@@ -301,6 +350,16 @@ class Flower:
     def _get(self, path: str) -> bytes:
         return requests.get(f"{self._base}{path}", auth=self._auth, timeout=60).content
 
+    def refuses(self, password: str) -> bool:
+        """Whether it shows nothing to who puts the password where it does not belong."""
+        asked = [
+            requests.get(f"{self._base}/api/tasks", timeout=60),
+            requests.get(f"{self._base}/tasks", {"auth": password}, timeout=60),
+            requests.get(f"{self._base}/tasks", auth=(password, "operator"), timeout=60),
+            requests.post(f"{self._base}/api/task/async-apply/{queue.CLEANUP}", "{}", timeout=60),
+        ]
+        return {answer.status_code for answer in asked} == {401}
+
     def is_up(self) -> bool:
         try:
             return requests.get(f"{self._base}/", auth=self._auth, timeout=60).status_code == 200
@@ -336,8 +395,23 @@ def test_none_is_anywhere(run: Run) -> None:
 def test_what_meta_repeats_is_redacted_wherever_its_words_are_shown(run: Run) -> None:
     places = [where for where, content in run.written.items() if REFUSAL.encode() in content]
     assert {"exports", "the database", "Flower's task pages"} <= set(places)
-    assert any(where.endswith("worker.log") for where in places)
+    assert len([where for where in places if where.endswith("worker.log")]) == 2
     assert all(b"[redacted]" in run.written[where] for where in places)
+
+
+def test_a_line_of_json_stays_one_when_something_is_taken_out_of_it(run: Run) -> None:
+    (lines,) = (
+        content.decode().splitlines()
+        for where, content in run.written.items()
+        if where.endswith("worker.log") and b'{"time"' in content
+    )
+    redacted = [json.loads(line)["message"] for line in lines if "[redacted]" in line]
+    assert any(REFUSAL in message for message in redacted)
+
+
+def test_all_of_our_programs_were_in_the_list_of_processes(run: Run) -> None:
+    for name in (b"worker", b"beat", b"flower", b"webhooks", b"metrics"):
+        assert re.search(rb"(?:celery|threadsworker)[^\n]*\0" + name, run.written["the process list"])
 
 
 def test_tokens_are_in_no_query_but_where_meta_documents_nothing_else(run: Run) -> None:
@@ -357,7 +431,7 @@ def test_the_search_finds_what_was_leaked_on_purpose(run: Run) -> None:
     }
     assert silent == set()
     assert all(run.written[where] for where in _TELLS_NOTHING)
-    assert len([where for where in run.written if where.endswith(".log")]) == 4
+    assert len([where for where in run.written if where.endswith(".log")]) == 6
     leaky = [where for where, content in run.written.items() if is_in(LEAK, content)]
     assert any(where.endswith("worker.log") for where in leaky)
     assert any(where.endswith("/leak") for where in leaky)
