@@ -66,6 +66,8 @@ class Run:
     planted: Planted
     written: dict[str, bytes] = field(default_factory=dict)
     queries: set[str] = field(default_factory=set)
+    #: Where Meta fetched what was staged.
+    staged: set[str] = field(default_factory=set)
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +137,7 @@ def run(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> I
         done.written["the database"] = dump_of_postgres(database)
         done.written["the requests to Meta and GitHub"] = str(sandbox.ledger).encode()
         done.queries = {one["path"] for one in sandbox.ledger if one.get("token_in_query")}
+        done.staged = {one["path"] for one in sandbox.ledger if one["service"] == "raw"}
         installed.stop()
         done.written["the traces"] = b"\n".join(one.body for one in collector.heard)
         done.written |= files_below(home)
@@ -412,6 +415,15 @@ def test_a_line_of_json_stays_one_when_something_is_taken_out_of_it(run: Run) ->
 def test_all_of_our_programs_were_in_the_list_of_processes(run: Run) -> None:
     for name in (b"worker", b"beat", b"flower", b"webhooks", b"metrics"):
         assert re.search(rb"(?:celery|threadsworker)[^\n]*\0" + name, run.written["the process list"])
+
+
+def test_the_address_of_a_medium_is_in_nothing_that_watches(run: Run) -> None:
+    assert run.staged
+    watching = [one for one in run.written if one.startswith(("the traces", "the metrics", "Flow"))]
+    assert len(watching) == 9
+    told = b"\n".join(run.written[one] for one in watching)
+    for path in run.staged:
+        assert path.rpartition("/")[2].encode() not in told
 
 
 def test_tokens_are_in_no_query_but_where_meta_documents_nothing_else(run: Run) -> None:
