@@ -20,7 +20,6 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
 
 import pytest
 import requests
@@ -28,7 +27,9 @@ from pydantic import SecretStr
 from redis import Redis
 
 from tests.acceptance.installation import Installation, installation
+from tests.acceptance.onlookers import Flower, metrics, receive
 from tests.acceptance.planted import (
+    LEAK,
     Planted,
     dump_of_postgres,
     dump_of_redis,
@@ -46,7 +47,6 @@ from threadsworker import queue
 from threadsworker.errors import ApiError
 from threadsworker.sandbox import Sandbox, SandboxOptions
 from threadsworker.sandbox.faults import Fault, FaultAnswer, FaultMatch
-from threadsworker.sandbox.notifications import hub_signature
 from threadsworker.steps.desk import Desk
 from threadsworker.store import accounts
 from threadsworker.threads_api.connection import QUERY_ONLY
@@ -54,8 +54,6 @@ from threadsworker.threads_api.connection import QUERY_ONLY
 #: How Meta begins the words in which it repeats secrets.
 REFUSAL = "It is told too much"
 OTHER_USER = "17841400000000002"
-#: Leaked on purpose, see above.
-LEAK = f"leaked-on-purpose-{token_hex(8)}"
 PICTURE = str(files("threadsworker.sandbox").joinpath("assets/sunrise.jpg"))
 
 
@@ -238,23 +236,6 @@ def talkative(planted: Planted) -> Fault:
     )
 
 
-def metrics(port: int, token: str) -> bytes:
-    """The page, for who knows the token; not for who has it in the wrong place."""
-    url = f"http://127.0.0.1:{port}/metrics"
-
-    def asked(**given: Any) -> requests.Response:
-        return requests.get(url, timeout=60, **given)
-
-    assert asked().status_code == 401
-    assert asked(params={"token": token}).status_code == 401
-    assert asked(auth=(token, "x" * len(token))).status_code == 401
-    assert asked(headers={"Authorization": f"Bearer {token}x"}).status_code == 401
-    page = asked(auth=("prometheus", token))
-    assert page.status_code == 200
-    assert asked(headers={"Authorization": f"Bearer {token}"}).status_code == 200
-    return page.content
-
-
 def token_of(installed: Installation) -> str:
     with installed.client() as client:
         desk = Desk(client.settings)
@@ -263,28 +244,6 @@ def token_of(installed: Installation) -> str:
         found = desk.credentials(session, row.id).access_token.get_secret_value()
     desk.engine.dispose()
     return found
-
-
-def receive(port: int, planted: Planted) -> None:
-    """Meta's handshake, with the token in the query; a signed notification, and a bad one."""
-    url = f"http://127.0.0.1:{port}/webhook"
-    asked = {
-        "hub.mode": "subscribe",
-        "hub.challenge": "1",
-        "hub.verify_token": planted.verify_token,
-    }
-
-    def greeted() -> bool:
-        try:
-            return requests.get(url, asked, timeout=20).text == "1"
-        except requests.ConnectionError:
-            return False
-
-    eventually(greeted, timeout=60)
-    body = f'{{"object": "{LEAK}"'.encode()
-    for secret in (planted.meta_app_secret, "another"):
-        signed = {"X-Hub-Signature-256": hub_signature(body, secret=secret)}
-        assert requests.post(url, body, headers=signed, timeout=20).status_code in (400, 401)
 
 
 def fail(installed: Installation, planted: Planted) -> dict[str, bytes]:
@@ -343,45 +302,6 @@ def leak(
     (home / "leak").write_text(LEAK)
 
 
-class Flower:
-    """Its pages and its API, as an operator reads them."""
-
-    def __init__(self, port: int, password: str) -> None:
-        self._base = f"http://127.0.0.1:{port}"
-        self._auth = ("operator", password)
-
-    def _get(self, path: str) -> bytes:
-        return requests.get(f"{self._base}{path}", auth=self._auth, timeout=60).content
-
-    def refuses(self, password: str) -> bool:
-        """Whether it shows nothing to who puts the password where it does not belong."""
-        asked = [
-            requests.get(f"{self._base}/api/tasks", timeout=60),
-            requests.get(f"{self._base}/tasks", {"auth": password}, timeout=60),
-            requests.get(f"{self._base}/tasks", auth=(password, "operator"), timeout=60),
-            requests.post(f"{self._base}/api/task/async-apply/{queue.CLEANUP}", "{}", timeout=60),
-        ]
-        return {answer.status_code for answer in asked} == {401}
-
-    def is_up(self) -> bool:
-        try:
-            return requests.get(f"{self._base}/", auth=self._auth, timeout=60).status_code == 200
-        except requests.RequestException:
-            return False
-
-    def written(self) -> dict[str, bytes]:
-        """What it shows; nothing while the leak is not to be seen yet."""
-        listed = requests.get(f"{self._base}/api/tasks", auth=self._auth, timeout=60)
-        if LEAK not in listed.text:
-            return {}
-        pages = {
-            f"Flower's {path}": self._get(path)
-            for path in ("/metrics", "/tasks", "/workers", "/broker")
-        }
-        details = b"\n".join(self._get(f"/task/{task}") for task in listed.json())
-        return {"Flower's /api/tasks": listed.content, "Flower's task pages": details, **pages}
-
-
 def until(monitor: object, end: str) -> bytes:
     seen: list[str] = []
     while not seen or end not in seen[-1]:
@@ -414,7 +334,9 @@ def test_a_line_of_json_stays_one_when_something_is_taken_out_of_it(run: Run) ->
 
 def test_all_of_our_programs_were_in_the_list_of_processes(run: Run) -> None:
     for name in (b"worker", b"beat", b"flower", b"webhooks", b"metrics"):
-        assert re.search(rb"(?:celery|threadsworker)[^\n]*\0" + name, run.written["the process list"])
+        assert re.search(
+            rb"(?:celery|threadsworker)[^\n]*\0" + name, run.written["the process list"]
+        )
 
 
 def test_the_address_of_a_medium_is_in_nothing_that_watches(run: Run) -> None:
