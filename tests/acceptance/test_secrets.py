@@ -14,6 +14,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -103,6 +104,7 @@ def run(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> I
             "THREADSWORKER_FLOWER_BASIC_AUTH": f"operator:{planted.flower_password}",
             "THREADSWORKER_METRICS_TOKEN": planted.metrics_token,
             "THREADSWORKER_OTLP_ENDPOINT": collector.url,
+            "OTEL_RESOURCE_ATTRIBUTES": f"deployment.environment.name={LEAK}",
         }
         ports = {name: free_port() for name in ("worker", "flower", "webhooks", "metrics")}
         processes = [
@@ -135,6 +137,7 @@ def run(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> I
         done.written["the database"] = dump_of_postgres(database)
         done.written["the requests to Meta and GitHub"] = str(sandbox.ledger).encode()
         done.queries = {one["path"] for one in sandbox.ledger if one.get("token_in_query")}
+        eventually(lambda: collector.heard, timeout=60)
         done.staged = {one["path"] for one in sandbox.ledger if one["service"] == "raw"}
         installed.stop()
         done.written["the traces"] = b"\n".join(one.body for one in collector.heard)
@@ -163,7 +166,8 @@ def work(
             LEAK, user_id=OTHER_USER, access_token=SecretStr(f"sandbox-{token_hex(12)}")
         )
         other = client.enqueue("as somebody else", account=LEAK).id
-    job = installed.publish(f"a post that says {LEAK}", "-f", PICTURE)["id"]
+    posted = ("post", f"a post that says {LEAK}", "-f", PICTURE)
+    job = installed.json(*posted, "--wait", "--timeout", "90")["id"]
     refreshed = installed.run("account", "refresh", "main")
     planted.refreshed_token = token_of(installed)
     assert planted.refreshed_token != planted.access_token
@@ -202,7 +206,8 @@ def work(
         ("export", failed),
         ("export", other),
     ]
-    shown = [installed.run(*answer) for answer in answers]
+    with ThreadPoolExecutor(3) as at_once:
+        shown = list(at_once.map(lambda answer: installed.run(*answer), answers))
     printed["exports"] = b"\n".join((one.stdout + one.stderr).encode() for one in shown)
     return printed
 
