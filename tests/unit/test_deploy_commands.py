@@ -33,7 +33,9 @@ def told() -> dict[str, list[str]]:
     ours = re.compile(r"^(?:docker compose .* exec worker )?threadsworker (.+)")
     found = filter(None, map(ours.match, lines))
     # Of a command that goes on with …, what is there.
-    return {one.group(): shlex.split(re.split(" --only …| > ", one.group(1))[0], True) for one in found}
+    return {
+        one.group(): shlex.split(re.split(" --only …| > ", one.group(1))[0], True) for one in found
+    }
 
 
 COMMANDS = {**command_lines(), **told()}
