@@ -27,7 +27,8 @@ from celery.signals import (
 )
 from kombu.entity import Exchange, Queue
 
-from tasks import shown, watching
+from tasks import watching
+from tasks.task import leave_words
 from threadsworker import queue, tracing
 from threadsworker.broker import broker_url
 from threadsworker.crypto import signing_keys
@@ -117,13 +118,12 @@ def _duties_are_not_news(**_: Any) -> None:
 
 @task_failure.connect
 def _failed(exception: BaseException, einfo: Any, **_: Any) -> None:
-    shown.clean(einfo, exception)
+    leave_words(einfo, exception)
 
 
 @task_retry.connect
 def _comes_back(reason: Any, einfo: Any, **_: Any) -> None:
-    if reason.exc is not None:
-        shown.clean(einfo, reason.exc)
+    leave_words(einfo, reason.exc)
 
 
 @worker_process_init.connect

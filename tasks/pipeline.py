@@ -9,8 +9,8 @@ from kombu.exceptions import OperationalError as KombuError
 from sqlalchemy.exc import SQLAlchemyError
 
 from tasks.app import app, desk
-from tasks.shown import Told
 from tasks.step import Step
+from tasks.task import Told
 from tasks.upkeep import ring
 from threadsworker import queue
 from threadsworker.steps.cleanup import cleanup as cleanup_step

@@ -48,7 +48,7 @@ class Request(request.Request):
             name: redacted(one) if isinstance(one, str) else one for name, one in fields.items()
         }
         if told.get("traceback") == "":
-            # See `tasks.shown`. An empty one would be a heading with nothing below it.
+            # See `tasks.task`. An empty one would be a heading with nothing below it.
             del told["traceback"]
         if not self.task.send_events and type == "task-failed":
             # Nobody has heard of it before.

@@ -35,7 +35,7 @@ from urllib3.exceptions import (
 from urllib3.util import Retry
 
 from threadsworker import tracing
-from threadsworker.counting.calls import timed
+from threadsworker.counting.calls import RAW, endpoint_of, timed
 from threadsworker.errors import AnswerLost, NeverSent, Service
 from threadsworker.log import Redaction
 
@@ -119,7 +119,9 @@ class Http:
             sent["Authorization"] = f"Bearer {token.get_secret_value()}"
         session = _session() if fresh_connection else self._session()
         where = _shown(method, url)
-        with tracing.request(method, url) as told, timed(service, method, url) as call:
+        # Where a medium lies is told to Meta alone.
+        shown = endpoint_of(service, url) != RAW
+        with tracing.request(method, url, path=shown) as told, timed(service, method, url) as call:
             try:
                 answer = session.request(
                     method,

@@ -17,6 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -109,9 +110,9 @@ class JsonFormatter(logging.Formatter):
             "stack": record.stack_info,
         }
         told = {name: value for name, value in fields.items() if value is not None}
-        # Each by itself too: what JSON escapes would not be known again in the finished line.
+        # Each by itself. What is taken out of a finished line may be one of JSON's own escapes.
         clean = {n: redacted(one) if isinstance(one, str) else one for n, one in told.items()}
-        return redacted(json.dumps(clean, ensure_ascii=False))
+        return json.dumps(clean, ensure_ascii=False)
 
     def _exception(self, record: logging.LogRecord) -> str | None:
         return self.formatException(record.exc_info) if record.exc_info else record.exc_text
@@ -123,6 +124,14 @@ class LineHandler(logging.StreamHandler[TextIO]):
     def __init__(self, stream: TextIO, *, form: str = "text") -> None:
         super().__init__(stream)
         self.setFormatter(JsonFormatter() if form == "json" else LineFormatter())
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """A line that cannot be written is told of on stderr, as ever, without its secrets."""
+        told = f"{record.name}, {record.pathname}:{record.lineno}: {record.msg!r} {record.args!r}"
+        written = f"--- Logging error ---\n{traceback.format_exc()}{told}\n"
+        if logging.raiseExceptions and sys.stderr is not None:
+            with suppress(OSError, ValueError):
+                sys.stderr.write(redacted(written))
 
 
 def configure(

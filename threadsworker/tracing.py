@@ -140,8 +140,8 @@ def step(subject: Subject) -> Iterator[Told]:
 
 
 @contextmanager
-def request(method: str, url: str) -> Iterator[Told]:
-    """A span for a request that a step sends, without its query."""
+def request(method: str, url: str, *, path: bool = True) -> Iterator[Told]:
+    """A span for a request that a step sends, without its query. `path`: whether to tell that."""
     if not _tracing.on:
         yield _NOBODY
         return
@@ -156,8 +156,9 @@ def request(method: str, url: str) -> Iterator[Told]:
     attributes: dict[str, AttributeValue] = {
         "http.request.method": method,
         "server.address": parts.hostname or "",
-        "url.path": parts.path,
     }
+    if path:
+        attributes["url.path"] = parts.path
     with _tracer().start_as_current_span(
         method,
         kind=SpanKind.CLIENT,

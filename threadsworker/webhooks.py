@@ -62,6 +62,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 LONGEST_BODY = 1024 * 1024
 #: Seconds in which a body has to be here, however slowly it drips.
 PATIENCE = 10.0
+#: Fields of a form; Meta sends one.
+MOST_FIELDS = 16
 #: Characters of the challenge that is repeated to Meta.
 LONGEST_CHALLENGE = 256
 _PLAIN = {"X-Content-Type-Options": "nosniff"}
@@ -167,7 +169,12 @@ class _Reception:
     async def _signed(self, request: Request) -> SignedRequest:
         """What the request says, if Meta has signed it."""
         body, desk = await _body(request), await self._ready()
-        given = parse_qs(body.decode(errors="replace")).get("signed_request", [""])[0]
+        try:
+            # A body of nothing but fields would keep everybody else waiting while it is read.
+            form = parse_qs(body.decode(errors="replace"), max_num_fields=MOST_FIELDS)
+        except ValueError:
+            raise BadSignature("a form of more fields than Meta sends") from None
+        given = form.get("signed_request", [""])[0]
         now = await run_in_threadpool(inbound.now_of, desk)
         return read_signed_request(given, _secrets(desk.settings), now=now)
 

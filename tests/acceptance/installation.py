@@ -48,13 +48,16 @@ class Installation:
             **self.settings,
         }
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start `threadsworker …` in the background, its output in a log file of its own."""
+    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+        """
+        Start `threadsworker …` in the background, its output in a log file of its own; with
+        `settings` that the others do not have.
+        """
         name = f"{len(self.processes)}-{arguments[0]}.log"
         with (self.home / name).open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "threadsworker", *arguments],
-                env=self.environment,
+                env={**self.environment, **settings},
                 cwd=self.home,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -14,6 +14,9 @@ import psycopg
 from cryptography.fernet import Fernet
 from redis import Redis
 
+#: Leaked on purpose into every medium: a search that does not find it there finds nothing.
+LEAK = f"leaked-on-purpose-{secrets.token_hex(8)}"
+
 
 def _made(name: str) -> str:
     # With what URLs and JSON write in another way.

@@ -129,6 +129,8 @@ def test_a_signed_message_is_obeyed_and_no_other(sandbox: Sandbox, tmp_path: Pat
             intruder.put(again)
             other = {**again["headers"], "task": queue.CLEANUP}
             intruder.put({**again, "headers": other})
+            unheard = {**again["headers"], "task": "threadsworker.unheard_of"}
+            intruder.put({**again, "headers": unheard})
             intruder.send(json.dumps([["x", 1], {}, {}]).encode(), "application/json")
             intruder.send_pickle()
             worker = installed.start("worker")
@@ -140,6 +142,8 @@ def test_a_signed_message_is_obeyed_and_no_other(sandbox: Sandbox, tmp_path: Pat
                 "untrusted content of type pickle",
             ):
                 eventually(partial(refusals, installed, words), timeout=60)
+            eventually(partial(refusals, installed, "threadsworker.unheard_of"), timeout=60)
+            assert not refusals(installed, "left to a newer version")
             # The row makes up for the message that was lost.
             assert client.wait(stolen_from.id, timeout=90).state == "published"
             eventually(lambda: texts(sandbox, "whose message is sent again"), timeout=60)

@@ -8,22 +8,29 @@ every medium on purpose: a search that does not find it there would find nothing
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from secrets import token_hex
 
 import pytest
 import requests
+from pydantic import SecretStr
 from redis import Redis
 
 from tests.acceptance.installation import Installation, installation
+from tests.acceptance.onlookers import Flower, metrics, receive
 from tests.acceptance.planted import (
+    LEAK,
     Planted,
     dump_of_postgres,
     dump_of_redis,
@@ -41,15 +48,13 @@ from threadsworker import queue
 from threadsworker.errors import ApiError
 from threadsworker.sandbox import Sandbox, SandboxOptions
 from threadsworker.sandbox.faults import Fault, FaultAnswer, FaultMatch
-from threadsworker.sandbox.notifications import hub_signature
 from threadsworker.steps.desk import Desk
 from threadsworker.store import accounts
 from threadsworker.threads_api.connection import QUERY_ONLY
 
 #: How Meta begins the words in which it repeats secrets.
 REFUSAL = "It is told too much"
-#: Leaked on purpose, see above.
-LEAK = f"leaked-on-purpose-{token_hex(8)}"
+OTHER_USER = "17841400000000002"
 PICTURE = str(files("threadsworker.sandbox").joinpath("assets/sunrise.jpg"))
 
 
@@ -60,6 +65,8 @@ class Run:
     planted: Planted
     written: dict[str, bytes] = field(default_factory=dict)
     queries: set[str] = field(default_factory=set)
+    #: Where Meta fetched what was staged.
+    staged: set[str] = field(default_factory=set)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +84,7 @@ def run(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> I
         redis = stack.enter_context(redis_server())
         database = stack.enter_context(postgres.database())
         target = stack.enter_context(receiver(answers=[500, 200]))
+        collector = stack.enter_context(receiver())
         with redis.client() as open_client:
             open_client.config_set("requirepass", planted.redis_password)
         client = stack.enter_context(Redis(port=redis.port, password=planted.redis_password))
@@ -93,18 +101,21 @@ def run(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> I
             "THREADSWORKER_APP_SECRET": planted.app_secret,
             "THREADSWORKER_META_APP_SECRET": planted.meta_app_secret,
             "THREADSWORKER_WEBHOOK_VERIFY_TOKEN": planted.verify_token,
-            "THREADSWORKER_FLOWER_AUTH": f"operator:{planted.flower_password}",
-            "FLOWER_BASIC_AUTH": f"operator:{planted.flower_password}",
+            "THREADSWORKER_FLOWER_BASIC_AUTH": f"operator:{planted.flower_password}",
             "THREADSWORKER_METRICS_TOKEN": planted.metrics_token,
+            "THREADSWORKER_OTLP_ENDPOINT": collector.url,
+            "OTEL_RESOURCE_ATTRIBUTES": f"deployment.environment.name={LEAK}",
         }
-        ports = {name: free_port() for name in ("flower", "webhooks")}
+        ports = {name: free_port() for name in ("worker", "flower", "webhooks", "metrics")}
         processes = [
-            ("worker",),
+            ("worker", f"--metrics-port={ports['worker']}"),
             ("beat",),
             ("flower", f"--port={ports['flower']}"),
             ("webhooks", f"--port={ports['webhooks']}"),
+            ("metrics", f"--port={ports['metrics']}"),
         ]
         installed = stack.enter_context(installation(home, sandbox, settings, processes=processes))
+        installed.start("worker", THREADSWORKER_LOG_FORMAT="json")
         flower = Flower(ports["flower"], planted.flower_password)
         done = Run(planted)
         eventually(flower.is_up, timeout=90)
@@ -112,9 +123,12 @@ def run(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> I
         done.written |= work(installed, planted, target.url, sandbox)
         receive(ports["webhooks"], planted)
         done.written |= fail(installed, planted)
+        assert flower.refuses(planted.flower_password)
         leak(installed, settings["THREADSWORKER_BROKER_URL"], sandbox, home, stack)
         eventually(lambda: LEAK in installed.logs(), timeout=60)
         done.written |= eventually(flower.written, timeout=60)
+        for name in ("worker", "metrics"):
+            done.written[f"the metrics of {name}"] = metrics(ports[name], planted.metrics_token)
 
         done.written["the process list"] = process_list()
         client.set(f"{LEAK}-ends", LEAK)
@@ -123,7 +137,10 @@ def run(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> I
         done.written["the database"] = dump_of_postgres(database)
         done.written["the requests to Meta and GitHub"] = str(sandbox.ledger).encode()
         done.queries = {one["path"] for one in sandbox.ledger if one.get("token_in_query")}
+        eventually(lambda: collector.heard, timeout=60)
+        done.staged = {one["path"] for one in sandbox.ledger if one["service"] == "raw"}
         installed.stop()
+        done.written["the traces"] = b"\n".join(one.body for one in collector.heard)
         done.written |= files_below(home)
         yield done
 
@@ -144,12 +161,19 @@ def work(
         client.subscribe(
             f"{target}/?{LEAK}", events="job.published", secret=planted.subscription_secret
         )
-    job = installed.publish(f"a post that says {LEAK}", "-f", PICTURE)["id"]
+        # Its name is a label of metrics, and stands in traces.
+        client.add_account(
+            LEAK, user_id=OTHER_USER, access_token=SecretStr(f"sandbox-{token_hex(12)}")
+        )
+        other = client.enqueue("as somebody else", account=LEAK).id
+    posted = ("post", f"a post that says {LEAK}", "-f", PICTURE)
+    job = installed.json(*posted, "--wait", "--timeout", "90")["id"]
     refreshed = installed.run("account", "refresh", "main")
     planted.refreshed_token = token_of(installed)
     assert planted.refreshed_token != planted.access_token
     sandbox.plan_fault(talkative(planted))
     failed = installed.json("post", "refused", "--wait", "--timeout", "90", expect=6)["id"]
+    eventually(partial(both_have_heard, installed, planted), timeout=90)
     planted.code = code(sandbox)
     login = subprocess.run(
         [
@@ -177,16 +201,30 @@ def work(
         ("account", "show", "main"),
         ("subscription", "deliveries", "--json"),
         ("keys", "rotate"),
+        ("check",),
+        ("export", job),
+        ("export", failed),
+        ("export", other),
     ]
-    if "export" in installed.run("--help").stdout:
-        answers.append(("export", job))
-    shown = [installed.run(*answer) for answer in answers]
+    with ThreadPoolExecutor(3) as at_once:
+        shown = list(at_once.map(lambda answer: installed.run(*answer), answers))
     printed["exports"] = b"\n".join((one.stdout + one.stderr).encode() for one in shown)
     return printed
 
 
+def both_have_heard(installed: Installation, planted: Planted) -> bool:
+    """Whether each worker has written of a refusal; if not, there is one more."""
+    logs = [log.read_text() for log in installed.home.glob("*-worker.log")]
+    if all(REFUSAL in log for log in logs):
+        return True
+    installed.sandbox.plan_fault(talkative(planted))
+    with installed.client() as client:
+        client.wait(client.enqueue("refused").id, timeout=60)
+    return False
+
+
 #: What no worker has to know.
-_OF_OTHERS = ("flower_password", "metrics_token", "code", "long_lived_token")
+_OF_OTHERS = ("code", "long_lived_token")
 
 
 def talkative(planted: Planted) -> Fault:
@@ -211,28 +249,6 @@ def token_of(installed: Installation) -> str:
         found = desk.credentials(session, row.id).access_token.get_secret_value()
     desk.engine.dispose()
     return found
-
-
-def receive(port: int, planted: Planted) -> None:
-    """Meta's handshake, with the token in the query; a signed notification, and a bad one."""
-    url = f"http://127.0.0.1:{port}/webhook"
-    asked = {
-        "hub.mode": "subscribe",
-        "hub.challenge": "1",
-        "hub.verify_token": planted.verify_token,
-    }
-
-    def greeted() -> bool:
-        try:
-            return requests.get(url, asked, timeout=20).text == "1"
-        except requests.ConnectionError:
-            return False
-
-    eventually(greeted, timeout=60)
-    body = f'{{"object": "{LEAK}"'.encode()
-    for secret in (planted.meta_app_secret, "another"):
-        signed = {"X-Hub-Signature-256": hub_signature(body, secret=secret)}
-        assert requests.post(url, body, headers=signed, timeout=20).status_code in (400, 401)
 
 
 def fail(installed: Installation, planted: Planted) -> dict[str, bytes]:
@@ -291,35 +307,6 @@ def leak(
     (home / "leak").write_text(LEAK)
 
 
-class Flower:
-    """Its pages and its API, as an operator reads them."""
-
-    def __init__(self, port: int, password: str) -> None:
-        self._base = f"http://127.0.0.1:{port}"
-        self._auth = ("operator", password)
-
-    def _get(self, path: str) -> bytes:
-        return requests.get(f"{self._base}{path}", auth=self._auth, timeout=60).content
-
-    def is_up(self) -> bool:
-        try:
-            return requests.get(f"{self._base}/", auth=self._auth, timeout=60).status_code == 200
-        except requests.RequestException:
-            return False
-
-    def written(self) -> dict[str, bytes]:
-        """What it shows; nothing while the leak is not to be seen yet."""
-        listed = requests.get(f"{self._base}/api/tasks", auth=self._auth, timeout=60)
-        if LEAK not in listed.text:
-            return {}
-        pages = {
-            f"Flower's {path}": self._get(path)
-            for path in ("/metrics", "/tasks", "/workers", "/broker")
-        }
-        details = b"\n".join(self._get(f"/task/{task}") for task in listed.json())
-        return {"Flower's /api/tasks": listed.content, "Flower's task pages": details, **pages}
-
-
 def until(monitor: object, end: str) -> bytes:
     seen: list[str] = []
     while not seen or end not in seen[-1]:
@@ -336,8 +323,34 @@ def test_none_is_anywhere(run: Run) -> None:
 def test_what_meta_repeats_is_redacted_wherever_its_words_are_shown(run: Run) -> None:
     places = [where for where, content in run.written.items() if REFUSAL.encode() in content]
     assert {"exports", "the database", "Flower's task pages"} <= set(places)
-    assert any(where.endswith("worker.log") for where in places)
+    assert len([where for where in places if where.endswith("worker.log")]) == 2
     assert all(b"[redacted]" in run.written[where] for where in places)
+
+
+def test_a_line_of_json_stays_one_when_something_is_taken_out_of_it(run: Run) -> None:
+    (lines,) = (
+        content.decode().splitlines()
+        for where, content in run.written.items()
+        if where.endswith("worker.log") and b'{"time"' in content
+    )
+    redacted = [json.loads(line)["message"] for line in lines if "[redacted]" in line]
+    assert any(REFUSAL in message for message in redacted)
+
+
+def test_all_of_our_programs_were_in_the_list_of_processes(run: Run) -> None:
+    for name in (b"worker", b"beat", b"flower", b"webhooks", b"metrics"):
+        assert re.search(
+            rb"(?:celery|threadsworker)[^\n]*\0" + name, run.written["the process list"]
+        )
+
+
+def test_the_address_of_a_medium_is_in_nothing_that_watches(run: Run) -> None:
+    assert run.staged
+    watching = [one for one in run.written if one.startswith(("the traces", "the metrics", "Flow"))]
+    assert len(watching) == 9
+    told = b"\n".join(run.written[one] for one in watching)
+    for path in run.staged:
+        assert path.rpartition("/")[2].encode() not in told
 
 
 def test_tokens_are_in_no_query_but_where_meta_documents_nothing_else(run: Run) -> None:
@@ -357,7 +370,7 @@ def test_the_search_finds_what_was_leaked_on_purpose(run: Run) -> None:
     }
     assert silent == set()
     assert all(run.written[where] for where in _TELLS_NOTHING)
-    assert len([where for where in run.written if where.endswith(".log")]) == 4
+    assert len([where for where in run.written if where.endswith(".log")]) == 6
     leaky = [where for where, content in run.written.items() if is_in(LEAK, content)]
     assert any(where.endswith("worker.log") for where in leaky)
     assert any(where.endswith("/leak") for where in leaky)

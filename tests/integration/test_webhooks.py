@@ -218,7 +218,8 @@ def test_what_cannot_be_read_or_is_too_long_is_not_kept(reception: Reception) ->
 def test_nothing_is_read_before_its_signature(reception: Reception) -> None:
     assert reception.tell(b'{"values": ', secret="another secret").status_code == 401
     for path in ("/deauthorize", "/data-deletion"):
-        for body in (b"", b"signed_request=", b"signed_request=e30.e30", b"\xff" * 100):
+        fields = b"signed_request=e30.e30" + b"&a=b" * 200_000
+        for body in (b"", b"signed_request=", b"signed_request=e30.e30", b"\xff" * 100, fields):
             assert requests.post(f"{reception.url}{path}", body, timeout=10).status_code == 401
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from threadsworker.log import MARK, configure, redact
+from threadsworker.log import MARK, LineHandler, configure, redact, redacted
 from threadsworker.subject import Subject, about, carried, current
 
 JOB, OTHER = "0123456789abcdef0123", "fedcba9876543210fedc"
@@ -100,6 +100,29 @@ def test_json_has_one_object_a_line_with_its_fields(logged: Callable[[str], io.S
     }
     assert second["job"] == OTHER
     assert "account" not in second
+
+
+@pytest.mark.parametrize("words", ['token="abcdefgh"', 'api_key="', 'password=\\"x', "secret=\t"])
+def test_what_is_taken_out_of_json_leaves_json(
+    words: str, logged: Callable[[str], io.StringIO]
+) -> None:
+    stream = logged("json")
+    library.warning("said %s", words)
+    assert json.loads(stream.getvalue())["message"] == redacted(f"said {words}")
+
+
+def test_a_line_that_cannot_be_written_is_told_of_without_its_secrets(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    secret = "a-secret-among-the-arguments"
+    redact(SecretStr(secret))
+    record = library.makeRecord("a", logging.ERROR, "f", 1, "%d of them", (secret,), None)
+    LineHandler(io.StringIO()).handle(record)
+    told = capsys.readouterr().err
+    assert "of them" in told
+    assert "TypeError" in told
+    assert MARK in told
+    assert secret not in told
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -11,7 +11,7 @@ from celery import Celery
 from celery.exceptions import Ignore
 from pydantic import SecretStr
 
-from tasks.task import Task, Unforeseen
+from tasks.task import Task, Told, Unforeseen
 from threadsworker.redaction import MARK, redact
 
 SECRET = "a-token-that-a-step-has-opened"
@@ -27,9 +27,7 @@ def raised(error: BaseException, cause: BaseException | None = None) -> BaseExce
         assert local
         raise error from cause
 
-    with pytest.raises(
-        type(error) if cause is None and SECRET not in str(error) else Unforeseen
-    ) as (caught):
+    with pytest.raises((type(error), Unforeseen)) as caught:
         fails()
     app.close()
     return caught.value
@@ -44,6 +42,29 @@ def test_its_words_and_those_of_what_it_came_from_are_redacted() -> None:
     assert SECRET not in written
     assert "in fails" in written
     assert str(pickle.loads(pickle.dumps(came))) == str(came)
+    assert came.__cause__ is came.__context__ is None
+
+
+def test_a_secret_that_only_its_arguments_or_notes_hold_does_not_leave_either() -> None:
+    redact(SecretStr(SECRET))
+
+    class Reticent(Exception):
+        def __str__(self) -> str:
+            return "no word of it"
+
+    with_note = ValueError("plain")
+    with_note.add_note(f"it was asked with {SECRET}")
+    for error in (Reticent(SECRET), with_note):
+        came = raised(error)
+        assert isinstance(came, Unforeseen)
+        assert SECRET not in repr(came) + "".join(traceback.format_exception(came))
+
+
+def test_what_a_chain_is_told_stays_what_it_is_without_the_secret() -> None:
+    redact(SecretStr(SECRET))
+    came = raised(Told("refused", f"Meta says {SECRET}"))
+    assert type(came) is Told
+    assert came.args == ("refused", f"Meta says {MARK}")
     assert came.__cause__ is came.__context__ is None
 
 
