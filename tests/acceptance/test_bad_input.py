@@ -27,7 +27,7 @@ SUNRISE = str(ASSETS.joinpath("sunrise.jpg"))
 #: Made once: it takes longer than what most of the commands do.
 COMMANDS = typer.main.get_command(app)
 #: Tables that hold something before anything is refused.
-EXPECTED = {"account", "alembic_version"}
+EXPECTED = {"threadsworker_account", "threadsworker_version"}
 
 
 @pytest.fixture(scope="module")

@@ -57,9 +57,9 @@ def newer(
         with installation(home, sandbox, settings, processes=[]) as installed:
             with psycopg.connect(database) as connection:
                 # What the newer version's migration added.
-                connection.execute("ALTER TABLE job ADD COLUMN shine VARCHAR")
+                connection.execute("ALTER TABLE threadsworker_job ADD COLUMN shine VARCHAR")
                 connection.execute("CREATE TABLE hologram (id INTEGER)")
-                connection.execute("UPDATE alembic_version SET version_num = '9999'")
+                connection.execute("UPDATE threadsworker_version SET version_num = '9999'")
             installed.start("worker", "-c", "1")
             prefix = "THREADSWORKER_"
             given = {
@@ -85,7 +85,7 @@ def test_messages_that_are_not_understood_go_back_to_the_rows(
         newer.celery.send_task(name, args=args, queue=queue.STEPS_QUEUE, headers=headers)
     # Then the old worker leaves them alone
     eventually(lambda: newer.log().count("left to a newer version") == len(STRANGE), timeout=60)
-    soon = "SELECT epoch, claims, overdue_at, wake_at < now() + interval '20 s' FROM job"
+    soon = "SELECT epoch, claims, overdue_at, wake_at < now() + interval '20 s' FROM threadsworker_job"
     eventually(lambda: newer.sql(soon) == [(0, 0, None, True)] * len(STRANGE), timeout=60)
     # and they go on as soon as a duty has sent them again, long before a lease is over
     newer.installed.start("beat")
@@ -100,16 +100,16 @@ def test_a_row_that_is_not_understood_waits_for_a_newer_worker(
     newer: Newer, sandbox: Sandbox
 ) -> None:
     job = newer.client.enqueue("from the future").id
-    newer.sql("UPDATE segment SET options = '{\"hologram\": true}' WHERE job_id = %s", job)
+    newer.sql("UPDATE threadsworker_segment SET options = '{\"hologram\": true}' WHERE job_id = %s", job)
     queue.job_chain(newer.celery, job, 1, 0).apply_async()
     # Then the old worker parks it, and says so
     eventually(lambda: newer.client.get(job).state == "waiting", timeout=60)
     error = newer.client.get(job).error
     assert error is not None
     assert error.code == "newer_version"
-    assert newer.sql("SELECT claims, tries FROM job WHERE id = %s", job) == [(0, 0)]
+    assert newer.sql("SELECT claims, tries FROM threadsworker_job WHERE id = %s", job) == [(0, 0)]
     # and a worker that understands it publishes it
-    newer.sql("UPDATE segment SET options = '{}' WHERE job_id = %s", job)
-    newer.sql("UPDATE job SET wake_at = now() WHERE id = %s", job)
+    newer.sql("UPDATE threadsworker_segment SET options = '{}' WHERE job_id = %s", job)
+    newer.sql("UPDATE threadsworker_job SET wake_at = now() WHERE id = %s", job)
     assert newer.client.wait(job, timeout=60).state == "published"
     assert [post.text for post in sandbox.posts()].count("from the future") == 1

@@ -135,7 +135,7 @@ def test_a_shared_database(tmp_path: Path, sandbox: Sandbox, postgres: PostgresS
         assert shared.one("database", "OK", **key)
         assert "SECRET_KEY" in shared.one("settings", "WARN")["advice"]
         with engine.begin() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+            connection.execute(text("UPDATE threadsworker_version SET version_num = '9999'"))
         assert "later version" in shared.one("database", "WARN", **key)["advice"]
         assert shared.one("jobs", "OK", **key)
         engine.dispose()

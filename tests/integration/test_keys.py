@@ -177,7 +177,7 @@ def account_id(house: House) -> str:
 
 def store(house: House, value: str) -> None:
     with house.desk.engine.begin() as connection:
-        statement = text("UPDATE account SET access_token = :value WHERE name = 'a0'")
+        statement = text("UPDATE threadsworker_account SET access_token = :value WHERE name = 'a0'")
         connection.execute(statement, {"value": value})
 
 

@@ -69,8 +69,8 @@ def test_a_schema_that_is_behind_is_refused_with_the_command_to_run(database_url
 
 def test_a_schema_that_is_newer_will_do_and_is_left_alone(engine: Engine) -> None:
     with engine.begin() as connection:
-        connection.execute(text("ALTER TABLE job ADD COLUMN shine VARCHAR"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("ALTER TABLE threadsworker_job ADD COLUMN shine VARCHAR"))
+        connection.execute(text("UPDATE threadsworker_version SET version_num = '9999'"))
     schema.ensure(engine, embedded=False)
     schema.ensure(engine, embedded=True)
     schema.upgrade(engine)
@@ -93,13 +93,13 @@ def test_an_upgrade_that_has_to_wait_for_a_table_lets_others_use_it(
         engine = make_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
         at(engine, "0001")
         # Given somebody who is slow with a job
-        slow.execute("SELECT * FROM job")
+        slow.execute("SELECT * FROM threadsworker_job")
         upgrading = threading.Thread(target=schema.upgrade, args=[engine])
         upgrading.start()
         eventually(lambda: _waits_for_a_lock(other), timeout=60)
         # Then the next one is not kept waiting until that one is done
         other.execute("SET statement_timeout = '60 s'")
-        other.execute("SELECT * FROM job")
+        other.execute("SELECT * FROM threadsworker_job")
         other.rollback()
         # and the schema is upgraded when that one is
         assert upgrading.is_alive()

@@ -272,13 +272,13 @@ def test_nothing_that_people_wrote_is_logged(
         connection.exec_driver_sql("ALTER TABLE threadsworker_notification RENAME TO away")
     assert reception.tell(reply("1")).status_code == 503
     with reception.desk.engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE away RENAME TO notification")
+        connection.exec_driver_sql("ALTER TABLE away RENAME TO threadsworker_notification")
     assert reception.tell(reply("1")).status_code == 200
     with reception.desk.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE threadsworker_subscription RENAME TO away")
     assert inbound.handle_all(reception.desk) == 0
     with reception.desk.engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE away RENAME TO subscription")
+        connection.exec_driver_sql("ALTER TABLE away RENAME TO threadsworker_subscription")
     assert inbound.handle_all(reception.desk) == 2
     assert "could not be made a notice" in caplog.text
     assert "refused" in caplog.text
