@@ -61,8 +61,7 @@ def upgrade(engine: Engine) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             # From here on: whoever waits for a table holds up all who come after it.
             connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT.seconds} s'"))
-        present = MigrationContext.configure(connection).get_current_revision()
-        if not is_newer(present):
+        if not is_newer(_present(connection)):
             command.upgrade(_config(connection), "head")
 
 
@@ -70,10 +69,14 @@ def versions(engine: Engine) -> tuple[str | None, str | None]:
     """The database's version, and the one that this code wants."""
     # Whoever writes meanwhile does not matter: to a reader SQLite says at once what is there.
     with engine.execution_options(reading=True).connect() as connection:
-        present = MigrationContext.configure(
-            connection, opts={"version_table": VERSION_TABLE}
-        ).get_current_revision()
+        present = _present(connection)
     return present, ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _present(connection: Connection) -> str | None:
+    # Not Alembic's own table: that may be there too, and then is the application's.
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    return context.get_current_revision()
 
 
 def is_newer(version: str | None) -> bool:
