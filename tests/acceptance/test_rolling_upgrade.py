@@ -85,7 +85,9 @@ def test_messages_that_are_not_understood_go_back_to_the_rows(
         newer.celery.send_task(name, args=args, queue=queue.STEPS_QUEUE, headers=headers)
     # Then the old worker leaves them alone
     eventually(lambda: newer.log().count("left to a newer version") == len(STRANGE), timeout=60)
-    soon = "SELECT epoch, claims, overdue_at, wake_at < now() + interval '20 s' FROM threadsworker_job"
+    soon = (
+        "SELECT epoch, claims, overdue_at, wake_at < now() + interval '20 s' FROM threadsworker_job"
+    )
     eventually(lambda: newer.sql(soon) == [(0, 0, None, True)] * len(STRANGE), timeout=60)
     # and they go on as soon as a duty has sent them again, long before a lease is over
     newer.installed.start("beat")
@@ -100,7 +102,9 @@ def test_a_row_that_is_not_understood_waits_for_a_newer_worker(
     newer: Newer, sandbox: Sandbox
 ) -> None:
     job = newer.client.enqueue("from the future").id
-    newer.sql("UPDATE threadsworker_segment SET options = '{\"hologram\": true}' WHERE job_id = %s", job)
+    newer.sql(
+        "UPDATE threadsworker_segment SET options = '{\"hologram\": true}' WHERE job_id = %s", job
+    )
     queue.job_chain(newer.celery, job, 1, 0).apply_async()
     # Then the old worker parks it, and says so
     eventually(lambda: newer.client.get(job).state == "waiting", timeout=60)

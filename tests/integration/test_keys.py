@@ -91,10 +91,10 @@ def grow_old(file: KeyFile) -> None:
 
 
 ALL = {
-    "account.access_token": [f"access-{n}" for n in range(ACCOUNTS)],
-    "account.previous_token": ["previous-0"],
-    "account.github_token": [f"github-{n}" for n in range(ACCOUNTS)],
-    "subscription.secret": ["a-secret-of-a-hook"],
+    "threadsworker_account.access_token": [f"access-{n}" for n in range(ACCOUNTS)],
+    "threadsworker_account.previous_token": ["previous-0"],
+    "threadsworker_account.github_token": [f"github-{n}" for n in range(ACCOUNTS)],
+    "threadsworker_subscription.secret": ["a-secret-of-a-hook"],
 }
 VALUES = sum(map(len, ALL.values()))
 
@@ -167,7 +167,7 @@ def test_an_old_key_that_a_value_needs_stays(house: House) -> None:
     assert house.file.read() == keys
     grow_old(house.file)
     house.rotation().retire()
-    assert "stored late" in house.opened()["account.access_token"]
+    assert "stored late" in house.opened()["threadsworker_account.access_token"]
 
 
 def account_id(house: House) -> str:
