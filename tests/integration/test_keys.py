@@ -223,7 +223,7 @@ def test_a_token_that_is_refreshed_meanwhile_is_not_overwritten(
 
     @event.listens_for(operators, "after_cursor_execute")
     def refresh(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.startswith("SELECT") and "account.access_token" in statement:
+        if statement.startswith("SELECT") and "threadsworker_account.access_token" in statement:
             looks.append(statement)
             if len(looks) == 3:
                 keep_fresh(house)
@@ -231,8 +231,8 @@ def test_a_token_that_is_refreshed_meanwhile_is_not_overwritten(
     house.rotation(operators).rotate()
     assert len(looks) > 3
     opened = house.opened()
-    assert "fresh" in opened["account.access_token"]
-    assert "access-1" not in opened["account.access_token"]
+    assert "fresh" in opened["threadsworker_account.access_token"]
+    assert "access-1" not in opened["threadsworker_account.access_token"]
     assert house.rotation().status().keys[1].values == 0
 
 
@@ -265,7 +265,7 @@ def test_accounts_are_added_all_the_while(house: House) -> None:
         stop.set()
         adding.join()
     assert added
-    assert set(added) <= set(house.opened()["account.access_token"])
+    assert set(added) <= set(house.opened()["threadsworker_account.access_token"])
     assert house.rotation().status().unreadable == 0
 
 
