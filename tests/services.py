@@ -57,7 +57,7 @@ def free_port() -> int:
 class RedisServer:
     """A Redis-protocol server that can be stopped, killed and started again, empty."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str | None = None) -> None:
         self._folder = folder
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
