@@ -147,3 +147,10 @@ def test_the_database_of_an_app_has_room_for_its_own_names(engine: Engine) -> No
             name = str(index["name"])
             assert name.removeprefix("ix_").startswith("threadsworker_")
     assert not METADATA.tables.keys() & SQLModel.metadata.tables.keys()
+
+
+def test_an_old_schema_is_refused_unless_it_is_ours_alone(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE threadsworker_version SET version_num = '0004'"))
+    with pytest.raises(InvalidSettings, match="threadsworker db upgrade"):
+        schema.ensure(engine, embedded=False)

@@ -92,7 +92,7 @@ def test_a_hundred_ring_at_once_and_each_is_heard(redis: RedisServer, tmp_path: 
         queue.select(8)
         messages: list[bytes] = queue.lrange("threadsworker", 0, -1)
     rung = [json.loads(one)["headers"]["argsrepr"] for one in messages]
-    assert sorted(rung) == sorted(f"('{job.id}', 1)" for job in jobs)
+    assert sorted(rung) == sorted(f"main/{job.id} run 1" for job in jobs)
 
 
 def begun_at_once(settings: Settings) -> set[str]:

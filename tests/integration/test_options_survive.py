@@ -190,7 +190,9 @@ def test_what_does_not_go_together_is_told_with_its_rule(world: World, shell: Sh
     Path("rows.csv").write_text("text,attach_text,topic\nx,missing.txt,a.b\n")
     refused = shell.run("import", "rows.csv")
     assert refused.exit_code == 3
-    assert "row 2: attach_text: missing.txt: No such file" in refused.stderr
+    assert (
+        "row 2: attach_text: The file 'missing.txt' cannot be read: No such file" in refused.stderr
+    )
     assert "row 2: topic: " in refused.stderr
     assert world.client.jobs() == []
 

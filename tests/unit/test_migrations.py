@@ -112,8 +112,8 @@ def test_no_migration_takes_away_what_a_worker_of_before_needs() -> None:
         "op.add_column('job', sa.Column('shine', sa.Integer(), nullable=False))",
         "op.create_index('once', 'job', ['key'], unique=True)",
         "op.create_check_constraint('fast', 'job', 'pace < 1')",
-        "op.execute('ALTER TABLE job DROP COLUMN pace')",
-        "op.execute(sa.text('DROP TABLE duty'))",
+        "op.execute('ALTER TABLE threadsworker_job DROP COLUMN pace')",
+        "op.execute(sa.text('DROP TABLE threadsworker_duty'))",
         "with op.batch_alter_table('job') as batch:\n        batch.drop_column('pace')",
     ],
 )
@@ -130,7 +130,7 @@ def test_the_rule_notices(step: str) -> None:
         "op.drop_index('job_newest', table_name='job')",
         "op.alter_column('job', 'key', nullable=True, existing_type=sa.String())",
         "op.create_table('star')\n    op.create_index('one', 'star', ['a'], unique=True)",
-        "op.execute('UPDATE job SET pace = 0')",
+        "op.execute('UPDATE threadsworker_job SET pace = 0')",
         "pass\n\ndef downgrade() -> None:\n    op.drop_table('duty')",
     ],
 )
