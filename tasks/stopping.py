@@ -62,6 +62,9 @@ def _shutting_down(**_: Any) -> None:
 
 @worker_process_init.connect
 def _mind_steps(**_: Any) -> None:
+    if not hasattr(current_process(), "index"):
+        # The pool of one, `--pool solo`: the worker itself, which must hear that it shall end.
+        return
     _tell_at_work(False)
     task_prerun.connect(_hold_out)
     task_postrun.connect(_give_in)

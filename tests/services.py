@@ -57,17 +57,17 @@ def free_port() -> int:
 class RedisServer:
     """A Redis-protocol server that can be stopped, killed and started again, empty."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str | None = None) -> None:
+        self._folder = folder
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder = folder
 
     def start(self) -> None:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         self._process = subprocess.Popen(
             [str(server_program()), *options, "--appendonly", "no", "--daemonize", "no"],
-            # What a test has it keep on disk.
+            # Where a test that has it write files finds them.
             cwd=self._folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -96,7 +96,7 @@ class RedisServer:
 @contextmanager
 def redis_server() -> Iterator[RedisServer]:
     """A running `RedisServer`."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(prefix="redis-") as folder:
         server = RedisServer(folder)
         server.start()
         try:

@@ -77,6 +77,19 @@ def test_a_schema_that_is_newer_will_do_and_is_left_alone(engine: Engine) -> Non
     assert schema.versions(engine)[0] == "9999"
 
 
+def test_a_database_that_an_application_migrates_too_is_upgraded(database_url: str) -> None:
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('their9999')"))
+    schema.upgrade(engine)
+    assert schema.versions(engine)[0] == schema.versions(engine)[1]
+    with engine.connect() as connection:
+        theirs = connection.execute(text("SELECT version_num FROM alembic_version")).all()
+    assert theirs == [("their9999",)]
+    engine.dispose()
+
+
 def test_several_upgrades_at_once_are_one(database_url: str) -> None:
     engines = [make_engine(database_url) for _ in range(4)]
     with ThreadPoolExecutor(len(engines)) as pool:

@@ -161,7 +161,8 @@ def test_a_job_that_breaks_every_worker_is_taken_out_of_their_way(world: World) 
     job_id = enqueue(world)
     with world.desk.transaction() as session:
         session.execute(
-            text("""UPDATE threadsworker_segment SET options = '{"poll": 1}' WHERE "index" = 0""")
+            # No such character can be sent.
+            text("""UPDATE threadsworker_segment SET options = '{"topic": "\\ud800"}'""")
         )
     world.run()
     in_review(world, job_id, "poison")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
+from tests.pictures import sunrise
 from tests.reliability.doubt import HOUR
 from tests.reliability.virtual_world import ACCESS_TOKEN, GITHUB_TOKEN, REPOSITORY, World
 from threadsworker.http import Http
@@ -54,9 +54,7 @@ def by_hand(world: World) -> ThreadsApi:
 def picture(world: World, n: int = 0) -> Path:
     """A picture that is like no other."""
     path = world.settings.home / f"{n}.jpg"
-    content = files("threadsworker.sandbox").joinpath("assets", "sunrise.jpg").read_bytes()
-    # What stands behind the end of a JPEG is no part of the picture.
-    path.write_bytes(content + b"%d" % n)
+    path.write_bytes(sunrise(n))
     return path
 
 

@@ -74,8 +74,9 @@ def versions(engine: Engine) -> tuple[str | None, str | None]:
 
 
 def _present(connection: Connection) -> str | None:
-    options = {"version_table": VERSION_TABLE}
-    return MigrationContext.configure(connection, opts=options).get_current_revision()
+    # Not Alembic's own table: that may be there too, and then is the application's.
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    return context.get_current_revision()
 
 
 def is_newer(version: str | None) -> bool:
