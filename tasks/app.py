@@ -102,6 +102,8 @@ presence = Presence(desk)
 def _configure_logging(**_: Any) -> None:
     """Celery's own set-up is replaced: ours redacts."""
     configure(settings.log_level, form=settings.log_format)
+    if settings.log_level != "DEBUG":
+        watching.leave_routine_out()
 
 
 @worker_init.connect

@@ -11,6 +11,7 @@ from threadsworker.metrics.server import PATH, MetricsServer
 from threadsworker.queue import (
     CLEANUP,
     CREATE_CONTAINERS,
+    DUTIES,
     POLL_STATUS,
     PUBLISH,
     REPLY_CHAIN,
@@ -21,10 +22,35 @@ from threadsworker.subject import Subject, about
 
 logger = logging.getLogger(__name__)
 
+#: Those that tell of each message that it was sent, received, done.
+_TELLING = ("celery.beat", "celery.worker.strategy", "celery.app.trace")
+
 #: Tasks of a job: their first arguments are its id and its run.
 _OF_JOBS = frozenset({UPLOAD, CREATE_CONTAINERS, POLL_STATUS, PUBLISH, REPLY_CHAIN, CLEANUP})
 #: What is worked on, by the id of the message.
 _begun: dict[str, AbstractContextManager[None]] = {}
+
+
+class Routine(logging.Filter):
+    """
+    Beat's duties are no news while they go well.
+
+    There are more than one in a second, which would be 150,000 lines on a day without a post.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno > logging.INFO:
+            return True
+        match record.args:
+            case {"name": str(name)} | (_, str(name)):
+                return name not in DUTIES
+        return True
+
+
+def leave_routine_out() -> None:
+    """Log no message of a duty that goes well."""
+    for name in _TELLING:
+        logging.getLogger(name).addFilter(Routine())
 
 
 def count(settings: Settings) -> None:
