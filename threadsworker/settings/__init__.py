@@ -8,13 +8,13 @@ Settings that contradict each other are refused with a sentence.
 
 from __future__ import annotations
 
-from threadsworker.settings.environment import load_settings, tell_prometheus, unknown_variables
-from threadsworker.settings.settings import (
+from threadsworker.settings.checked import (
     SHORTEST_KEEP,
     TLS_OPTIONS,
     VISIBILITY_TIMEOUT,
     Settings,
 )
+from threadsworker.settings.environment import load_settings, tell_prometheus, unknown_variables
 
 __all__ = [
     "SHORTEST_KEEP",

@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices, ValidationError
 
 from threadsworker.errors import InvalidSettings
-from threadsworker.settings.settings import Settings
+from threadsworker.settings.checked import Settings
 
 
 def tell_prometheus(directory: Path) -> None:
