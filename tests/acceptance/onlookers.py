@@ -78,9 +78,9 @@ class Flower:
             return False
 
     def written(self) -> dict[str, bytes]:
-        """What it shows; nothing while the leak is not to be seen yet."""
+        """What it shows; nothing while the leak is not to be seen yet, in its counts too."""
         listed = requests.get(f"{self._base}/api/tasks", auth=self._auth, timeout=60)
-        if LEAK not in listed.text:
+        if LEAK not in listed.text or LEAK.encode() not in self._get("/metrics"):
             return {}
         pages = {
             f"Flower's {path}": self._get(path)
