@@ -159,7 +159,7 @@ def _copied(rows: dict[str, Any], mark: str, written: Callable[[Any], Any]) -> _
     copied = []
     for name, row in rows.items():
         values = {key: written(value) for key, value in row.items()}
-        if name == "event":
+        if name == "threadsworker_event":
             del values["id"]
         columns = ", ".join(f'"{key}"' for key in values)
         marks = ", ".join(mark.format(key) for key in values)
