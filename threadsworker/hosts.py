@@ -24,8 +24,8 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 #: translators, which `is_global` takes for public ones.
 #: Source: https://www.iana.org/assignments/ipv6-address-space (2019-09-13).
 _GIVEN_OUT = ipaddress.ip_network("2000::/3")
-#: What Python's versions do not agree upon, or take for public: protocol assignments, relays
-#: of 6to4, AS112, benchmarks; Teredo and other protocols', documentation.
+#: What Python's versions do not agree upon, or take for public: protocol assignments, AS112,
+#: benchmarks, Teredo and other protocols', documentation; and 6to4, which nobody relays any more.
 #: Source: https://www.iana.org/assignments/iana-ipv4-special-registry and
 #: …/iana-ipv6-special-registry (2024-10).
 _SPECIAL = tuple(
@@ -33,7 +33,7 @@ _SPECIAL = tuple(
     for network in (
         *("192.0.0.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24"),
         *("192.175.48.0/24", "198.18.0.0/15"),
-        *("2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20"),
+        *("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"),
     )
 )
 #: What IDNA maps to nothing, beside what counts as a control character: it must not keep a
@@ -83,7 +83,12 @@ def is_loopback(host: str) -> bool:
     """Whether a host is, by its name or address alone, this machine."""
     host = _plain(host)
     address = address_of(host)
-    return host == "localhost" if address is None else address.is_loopback
+    return host == "localhost" if address is None else is_own(address)
+
+
+def is_own(address: Address) -> bool:
+    """Whether it is this machine's loopback; one that is wrapped in IPv6 is not taken for it."""
+    return getattr(address, "ipv4_mapped", None) is None and address.is_loopback
 
 
 def is_public(address: Address) -> bool:

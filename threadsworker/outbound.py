@@ -23,7 +23,7 @@ from urllib.parse import SplitResult, urlsplit
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, requote_uri
 
 from threadsworker.errors import Problem
-from threadsworker.hosts import Address, is_loopback, is_private, is_public, read_url
+from threadsworker.hosts import Address, is_loopback, is_own, is_private, is_public, read_url
 
 #: Seconds until a connection counts as failed, and of silence until an answer does.
 CONNECT_TIMEOUT = 5.0
@@ -90,7 +90,7 @@ def resolved(url: str) -> list[Address]:
 def unfit(addresses: Iterable[Address], *, allow_loopback: bool) -> Iterator[Problem]:
     """What keeps notices from being sent to a host that has these addresses: any private one."""
     for address in addresses:
-        if not is_public(address) and not (allow_loopback and address.is_loopback):
+        if not is_public(address) and not (allow_loopback and is_own(address)):
             yield _private(str(address))
 
 
