@@ -20,6 +20,8 @@ from threadsworker.post import IMAGE_BYTES_LIMIT, VIDEO_BYTES_LIMIT
 
 #: Bytes of a medium that are kept to be shown on the sandbox's own page.
 KEPT_BYTES = IMAGE_BYTES_LIMIT
+#: What Meta's downloads say they are.
+CRAWLER = "facebookexternalhit/1.1"
 _CHUNK = 256 * 1024
 _LIMITS = {"IMAGE": IMAGE_BYTES_LIMIT, "VIDEO": VIDEO_BYTES_LIMIT}
 #: What Meta's `error_message` says: there is none for images in particular.
@@ -61,7 +63,7 @@ def is_local(url: str, origin: str) -> bool:
 def fetch(url: str, kind: Literal["IMAGE", "VIDEO"], *, timeout: float) -> Fetched:
     """Download the medium and look at it. Nothing is raised: what fails is in the result."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
-    request = urllib.request.Request(url, headers={"User-Agent": "facebookexternalhit/1.1"})
+    request = urllib.request.Request(url, headers={"User-Agent": CRAWLER})
     try:
         with opener.open(request, timeout=timeout) as response:
             return _read(response, kind, until=monotonic() + timeout)

@@ -72,9 +72,16 @@ class SandboxOptions(BaseModel):
     video_seconds: float = Field(default=3.0, ge=0)
     #: Sigma of a log-normal draw around the typical time; 0 is always the typical time.
     processing_spread: float = Field(default=0.0, ge=0)
+    #: The same for one kind; None: `processing_spread`.
+    text_spread: float | None = Field(default=None, ge=0)
+    image_spread: float | None = Field(default=None, ge=0)
+    carousel_spread: float | None = Field(default=None, ge=0)
+    video_spread: float | None = Field(default=None, ge=0)
     #: Processing is this many times quicker.
     speed: float = Field(default=1.0, gt=0)
-    #: Seed of processing times and ids; None takes a new one every time.
+    #: Seed of processing times and ids; None takes a new one every time. The n-th container of
+    #: a kind gets the same time with the same seed, whatever else was asked; another seed, set
+    #: while the sandbox runs, begins anew.
     seed: int | None = None
     #: Containers of these kinds end as ERROR with this `error_message`.
     processing_errors: dict[Kind, str] = {}
@@ -82,6 +89,10 @@ class SandboxOptions(BaseModel):
     external_media: Literal["trust", "refuse"] = "trust"
     #: Until a download of media is given up.
     fetch_timeout: float = Field(default=20.0, gt=0)
+
+    #: Real seconds of a request's way to Meta or GitHub and of the answer's way back, one half
+    #: each. Connecting takes none, nor do Meta's own downloads.
+    round_trip: float = Field(default=0.0, ge=0)
 
     # Races, all seen in life
 
@@ -171,6 +182,16 @@ class SandboxOptions(BaseModel):
             "CAROUSEL": self.carousel_seconds,
             "VIDEO": self.video_seconds,
         }[kind]
+
+    def spread_of(self, kind: Kind) -> float:
+        """Sigma of the processing time's log-normal draw."""
+        own = {
+            "TEXT": self.text_spread,
+            "IMAGE": self.image_spread,
+            "CAROUSEL": self.carousel_spread,
+            "VIDEO": self.video_spread,
+        }[kind]
+        return self.processing_spread if own is None else own
 
     def changed(self, changes: dict[str, Any]) -> SandboxOptions:
         """

@@ -18,6 +18,7 @@ from threadsworker.sandbox.faults import Fault, FaultAnswer, Faults, OnHit, Plan
 from threadsworker.sandbox.github import GitHubService
 from threadsworker.sandbox.ledger import Ledger
 from threadsworker.sandbox.media import MediaService
+from threadsworker.sandbox.media_check import CRAWLER
 from threadsworker.sandbox.options import SandboxOptions
 from threadsworker.sandbox.page import page
 from threadsworker.sandbox.posts import SandboxPost
@@ -261,6 +262,13 @@ class Sandbox:
             return Delivery(control.answer(self, request))
         if path == "/" and received.method == "GET":
             return Delivery(page(self.posts()))
+        half_way = self._round_trip(request) / 2
+        self._pass(half_way)
+        delivery = self._answer(request)
+        self._pass(half_way)
+        return delivery
+
+    def _answer(self, request: Request) -> Delivery:
         with self._world.lock:
             planned = self._faults.take(request)
         if planned is None:
@@ -291,6 +299,16 @@ class Sandbox:
             delivery = _delivery(own, fault)
             self._ledger.append(_entry(request, own, delivery, number))
         return delivery
+
+    def _round_trip(self, request: Request) -> float:
+        """Real seconds that the request and its answer are under way."""
+        near = request.service == "media" or request.headers.get("user-agent") == CRAWLER
+        return 0.0 if near else self._world.options.round_trip
+
+    def _pass(self, seconds: float) -> None:
+        """Let real time pass, unless the sandbox is stopped."""
+        if seconds:
+            self._stopped.wait(seconds)
 
     def _hit(self, planned: PlannedFault, request: Request) -> None:
         if planned.on_hit is not None:

@@ -37,6 +37,8 @@ class World:
         self.clock = Clock(time)
         self.options = options
         self._random = random.Random(options.seed)
+        #: Sources of processing times, by seed and kind.
+        self._times: dict[tuple[int | None, Kind], random.Random] = {}
         self._last_id = _FIRST_ID
 
     def now(self) -> float:
@@ -56,7 +58,11 @@ class World:
     def draw(self, kind: Kind) -> float:
         """A processing time in seconds of the sandbox's clock."""
         options = self.options
-        factor = math.exp(self._random.gauss(0.0, options.processing_spread))
+        source = self._times.get((options.seed, kind))
+        if source is None:
+            seed = None if options.seed is None else f"{options.seed} {kind}"
+            source = self._times[options.seed, kind] = random.Random(seed)
+        factor = math.exp(source.gauss(0.0, options.spread_of(kind)))
         return options.seconds_of(kind) * factor / options.speed
 
 
