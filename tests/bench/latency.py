@@ -23,6 +23,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from tests.acceptance.installation import Installation, installation
 from tests.bench import floor, serial
 from tests.bench.chains import CASES, Case, draw_pictures, hand_in
@@ -49,6 +51,8 @@ PROCESSING = {
 NO_LIMITS = {"github_writes_per_minute": None, "github_writes_per_hour": None}
 #: Cases that are short enough to measure the serial client with.
 SHORT = ("text", "image")
+#: How often a bare round trip is timed.
+ROUND_TRIPS = 20
 #: Seconds until a run is given up.
 PATIENCE = 600.0
 
@@ -83,6 +87,7 @@ def main() -> int:
     parser.add_argument("--case", action="append", choices=list(CASES), help="only these")
     parser.add_argument("--round-trip", type=float, default=0.05, help="seconds")
     parser.add_argument("--processes", type=int, default=4, help="of the worker")
+    parser.add_argument("--pool", default="prefork", help="of the worker, as Celery calls it")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--measure-serial",
@@ -95,10 +100,15 @@ def main() -> int:
         round_trip=asked.round_trip, seed=asked.seed, **PROCESSING, **NO_LIMITS
     )
     names = asked.case or list(CASES)
-    with _running(options, asked.processes) as installed, closing(installed.client()) as client:
-        _warm_up(installed, client)
+    worker = ["-c", str(asked.processes), "-P", asked.pool]
+    with _running(options, worker) as installed, closing(installed.client()) as client:
+        _warm_up(installed, client, asked.processes)
+        far = _round_trips(installed.sandbox)
         timed = {name: _runs(installed, client, name, asked) for name in names}
         measured = _measure_serial(installed) if asked.measure_serial else []
+    sys.stdout.write(
+        f"a round trip takes {_ms(far)} ms, from {_ms([min(far)])} to {_ms([max(far)])}\n\n"
+    )
     sys.stdout.write(table("post to live", [_row(name, timed[name]) for name in names]) + "\n")
     sys.stdout.write(table("over the floor, ms", [_lost(name, timed[name]) for name in names]))
     if measured:
@@ -107,7 +117,9 @@ def main() -> int:
         document = {
             "python": platform.python_version(),
             "processors": os.cpu_count(),
+            "worker": worker,
             "round trip": asked.round_trip,
+            "round trips, measured": far,
             "processing": PROCESSING,
             "seed": asked.seed,
             "latency": [_row(name, timed[name]) for name in names],
@@ -123,7 +135,7 @@ def main() -> int:
 
 
 @contextmanager
-def _running(options: SandboxOptions, processes: int) -> Iterator[Installation]:
+def _running(options: SandboxOptions, worker: list[str]) -> Iterator[Installation]:
     directory = Path(tempfile.mkdtemp(prefix="bench-"))
     with (
         redis_server() as redis,
@@ -139,16 +151,32 @@ def _running(options: SandboxOptions, processes: int) -> Iterator[Installation]:
                 "THREADSWORKER_LOG_LEVEL": "WARNING",
                 "THREADSWORKER_DISPATCH_EVERY": "5",
             }
-            started = [["worker", "-c", str(processes)], ["beat"]]
+            processes = [["worker", *worker], ["beat"]]
             home = directory / "home"
-            with installation(home, sandbox, settings, processes=started) as installed:
+            with installation(home, sandbox, settings, processes=processes) as installed:
                 yield installed
 
 
-def _warm_up(installed: Installation, client: Client) -> None:
-    """One post with pictures: a process pays for what is made once."""
+def _warm_up(installed: Installation, client: Client, processes: int) -> None:
+    """One post with pictures for each process, at once: it pays for what is made once."""
     case = CASES["carousel"]
-    _wait(client, hand_in(client, case, case.text("warm up"), _pictures(installed, case)))
+    jobs = [
+        hand_in(client, case, case.text(f"warm up {number}"), _pictures(installed, case))
+        for number in range(processes)
+    ]
+    for job in jobs:
+        _wait(client, job)
+
+
+def _round_trips(sandbox: Sandbox) -> list[float]:
+    """Seconds of some: how much of them is the machine's own, and whether it is busy."""
+    taken = []
+    with requests.Session() as session:
+        for _ in range(ROUND_TRIPS):
+            begun = time.perf_counter()
+            session.get(f"{sandbox.threads_api_url}/v1.0/me", timeout=PATIENCE)
+            taken.append(time.perf_counter() - begun)
+    return taken
 
 
 def _runs(
@@ -249,6 +277,7 @@ def _row(name: str, runs: Sequence[Timed]) -> dict[str, Any]:
         "serial, s": _median(run.serial for run in runs),
         "times quicker": _median(quicker),
         "from–to": _spread(quicker),
+        "at the floor": _median(run.serial / run.floor for run in runs),
         "waiting 30 s": _median(run.serial_least / run.live for run in runs),
     }
 
