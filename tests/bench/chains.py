@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count, pairwise
 from pathlib import Path
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, col
 
 from tests.pictures import sunrise
@@ -63,19 +63,30 @@ def draw_pictures(case: Case, folder: Path) -> list[Path]:
     return [_picture(folder, next(_numbers)) for _ in range(case.total)]
 
 
-def hand_in(client: Client, case: Case, text: str, pictures: list[Path]) -> str:
-    """Enqueue the post as an app would; the job's id."""
-    if not case.placed:
-        return client.enqueue(text, media=pictures).id
-    engine = make_engine(client.settings.sqlalchemy_url)
-    try:
-        with Session(engine) as session:
-            job = client.enqueue(text, media=pictures, session=session)
+class App:
+    """An app that has been running for a while: its connections are open."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._engine = make_engine(client.settings.sqlalchemy_url)
+        with self._engine.connect():
+            # The pool keeps it.
+            pass
+
+    def close(self) -> None:
+        """End its connections."""
+        self._engine.dispose()
+        self.client.close()
+
+    def hand_in(self, case: Case, text: str, pictures: list[Path]) -> str:
+        """Enqueue the post; the job's id."""
+        if not case.placed:
+            return self.client.enqueue(text, media=pictures).id
+        with Session(self._engine) as session:
+            job = self.client.enqueue(text, media=pictures, session=session)
             _place(session, job.id, case)
             session.commit()
-    finally:
-        engine.dispose()
-    return job.id
+        return job.id
 
 
 def _place(session: Session, job_id: str, case: Case) -> None:
@@ -86,14 +97,18 @@ def _place(session: Session, job_id: str, case: Case) -> None:
     """
     rows = segments.of_job(session, job_id)
     media = segments.media_of(session, rows)
-    moves = zip([item.id for row in rows for item in media[row.id]], _places(case), strict=True)
+    ids = [item.id for row in rows for item in media[row.id]]
+    moves = [
+        {"item": item, "to": rows[index].id, "place": position}
+        for item, (index, position) in zip(ids, _places(case), strict=True)
+    ]
+    move = (
+        update(MediaRow)
+        .where(col(MediaRow.id) == bindparam("item"))
+        .values(segment_id=bindparam("to"), position=bindparam("place"))
+    )
     # From the last one on: no place is taken twice at any moment.
-    for item, (index, position) in reversed(list(moves)):
-        session.connection().execute(
-            update(MediaRow)
-            .where(col(MediaRow.id) == item)
-            .values(segment_id=rows[index].id, position=position)
-        )
+    session.connection().execute(move, moves[::-1])
 
 
 def _places(case: Case) -> Iterator[tuple[int, int]]:

@@ -27,7 +27,7 @@ import requests
 
 from tests.acceptance.installation import Installation, installation
 from tests.bench import floor, serial
-from tests.bench.chains import CASES, Case, draw_pictures, hand_in
+from tests.bench.chains import CASES, App, Case, draw_pictures
 from tests.bench.floor import Drawn
 from tests.bench.measured import table
 from tests.bench.went import Books, Wasted, check, parts_of
@@ -101,10 +101,10 @@ def main() -> int:
     )
     names = asked.case or list(CASES)
     worker = ["-c", str(asked.processes), "-P", asked.pool]
-    with _running(options, worker) as installed, closing(installed.client()) as client:
-        _warm_up(installed, client, asked.processes)
+    with _running(options, worker) as installed, closing(App(installed.client())) as app:
+        _warm_up(installed, app, asked.processes)
         far = _round_trips(installed.sandbox)
-        timed = {name: _runs(installed, client, name, asked) for name in names}
+        timed = {name: _runs(installed, app, name, asked) for name in names}
         measured = _measure_serial(installed) if asked.measure_serial else []
     sys.stdout.write(
         f"a round trip takes {_ms(far)} ms, from {_ms([min(far)])} to {_ms([max(far)])}\n\n"
@@ -157,15 +157,15 @@ def _running(options: SandboxOptions, worker: list[str]) -> Iterator[Installatio
                 yield installed
 
 
-def _warm_up(installed: Installation, client: Client, processes: int) -> None:
+def _warm_up(installed: Installation, app: App, processes: int) -> None:
     """One post with pictures for each process, at once: it pays for what is made once."""
     case = CASES["carousel"]
     jobs = [
-        hand_in(client, case, case.text(f"warm up {number}"), _pictures(installed, case))
+        app.hand_in(case, case.text(f"warm up {number}"), _pictures(installed, case))
         for number in range(processes)
     ]
     for job in jobs:
-        _wait(client, job)
+        _wait(app.client, job)
 
 
 def _round_trips(sandbox: Sandbox) -> list[float]:
@@ -179,29 +179,27 @@ def _round_trips(sandbox: Sandbox) -> list[float]:
     return taken
 
 
-def _runs(
-    installed: Installation, client: Client, name: str, asked: argparse.Namespace
-) -> list[Timed]:
+def _runs(installed: Installation, app: App, name: str, asked: argparse.Namespace) -> list[Timed]:
     """The case's runs, each with processing times of its own, the same every time."""
     first_seed = asked.seed * 1_000_000 + list(CASES).index(name) * 1000
     runs = []
     for turn in range(asked.rounds):
         installed.sandbox.set_options(seed=first_seed + turn)
-        runs.append(_run(installed, client, CASES[name], f"{name} {turn + 1}"))
+        runs.append(_run(installed, app, CASES[name], f"{name} {turn + 1}"))
     return runs
 
 
-def _run(installed: Installation, client: Client, case: Case, title: str) -> Timed:
+def _run(installed: Installation, app: App, case: Case, title: str) -> Timed:
     sandbox, text = installed.sandbox, case.text(title)
     pictures = _pictures(installed, case)
     posts, entries = len(sandbox.posts()), len(sandbox.ledger)
     begun = time.time()
-    job_id = hand_in(client, case, text, pictures)
+    job_id = app.hand_in(case, text, pictures)
     handed_in = time.time() - begun
     eventually(
         lambda: len(sandbox.posts()) - posts >= len(case.pictures), timeout=PATIENCE, every=0.02
     )
-    finished = _wait(client, job_id)
+    finished = _wait(app.client, job_id)
     parts = parts_of(sandbox, sandbox.posts()[posts:])
     check(sandbox, case, text, parts)
     drawn = [part.drawn for part in parts]
