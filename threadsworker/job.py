@@ -1,5 +1,5 @@
 """
-The life of a job and of its segments. Pure: states, outcomes, back-off and polling gaps.
+The life of a job and of its segments. Pure: states, outcomes and back-off.
 
 A job, publish one post for one account::
 
@@ -257,18 +257,6 @@ class Finished:
 Outcome = Done | Wait | Early | Failed | Review | Finished
 
 
-#: Seconds between two looks at a container: (at least, as a share of its age). Processing
-#: is not failure, so the gap grows slowly: text and images take 1 to 5 seconds, videos 15
-#: to 60 (measured by others; Meta's own advice is once a minute).
-_GAPS = {
-    "text": (0.5, 0.25),
-    "image": (1.0, 0.10),
-    "carousel": (1.0, 0.10),
-    "video": (5.0, 0.10),
-}
-#: Seconds; no gap is longer.
-LONGEST_GAP = 30.0
-
 #: Seconds to the first tries after a trouble: most are over in a moment.
 QUICK_BACKOFFS = (1.0, 2.0, 4.0)
 #: Seconds of the back-off that follows, and of the longest; each up to a fifth more or less.
@@ -291,12 +279,6 @@ RECHECK = timedelta(hours=1)
 #: at most, and as a share of the silence that is granted otherwise.
 LONGEST_GRACE = timedelta(seconds=5)
 GRACE_SHARE = 4
-
-
-def polling_gap(kind: str, *, age: timedelta) -> timedelta:
-    """How long to wait until the next look at a container of `kind` that is `age` old."""
-    least, share = _GAPS[kind]
-    return timedelta(seconds=min(LONGEST_GAP, max(least, share * age.total_seconds())))
 
 
 def backoff(tries: int, *, dice: random.Random) -> timedelta:

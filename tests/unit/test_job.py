@@ -7,31 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from threadsworker.job import MOST_TRIES, backoff, cool_down, polling_gap
+from threadsworker.job import MOST_TRIES, backoff, cool_down
 
 DICE = random.Random(1)
 
 
 def seconds(duration: timedelta) -> float:
     return duration.total_seconds()
-
-
-@pytest.mark.parametrize(
-    ("kind", "age", "gap"),
-    [
-        ("text", 0, 0.5),
-        ("text", 4, 1.0),
-        ("image", 1, 1.0),
-        ("carousel", 60, 6.0),
-        ("video", 0, 5.0),
-        ("video", 100, 10.0),
-        ("video", 100_000, 30.0),
-    ],
-)
-def test_the_polling_gap_starts_with_the_kind_and_grows_with_the_age(
-    kind: str, age: float, gap: float
-) -> None:
-    assert seconds(polling_gap(kind, age=timedelta(seconds=age))) == pytest.approx(gap)
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,12 @@ from threadsworker.http import Http
 from threadsworker.job import WaitReason
 from threadsworker.log import redact
 from threadsworker.media.spool import Spool
+from threadsworker.polling import Expectation
 from threadsworker.redaction import redact_settings
 from threadsworker.settings import Settings
 from threadsworker.staging import Staging
 from threadsworker.staging.github import GitHubStaging
+from threadsworker.steps.expecting import Expectations
 from threadsworker.store import accounts, standing
 from threadsworker.store.accounts import Credentials
 from threadsworker.store.database import clock, make_engine, reading, transaction
@@ -87,6 +89,14 @@ class Desk:
     @cached_property
     def spool(self) -> Spool:
         return Spool(self.settings.spool)
+
+    @cached_property
+    def _expectations(self) -> Expectations:
+        return Expectations(self.engine)
+
+    def expectation(self, kind: str) -> Expectation:
+        """When to look at a container of `kind`. To be asked outside of a transaction."""
+        return self._expectations.of(kind)
 
     @cached_property
     def http(self) -> Http:

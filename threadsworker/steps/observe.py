@@ -17,7 +17,6 @@ from threadsworker.job import (
     Trouble,
     Wait,
     WaitReason,
-    polling_gap,
 )
 from threadsworker.steps.desk import Desk
 from threadsworker.store import containers, segments
@@ -74,7 +73,7 @@ def observe(desk: Desk, claim: Claim, api: ThreadsApi, container: ContainerRow) 
         return Done(said=f"container {container.threads_id} {status.status}")
     if status.status is StatusCode.IN_PROGRESS:
         return Wait(
-            delay=polling_gap(container.kind, age=age),
+            delay=desk.expectation(container.kind).gap(age),
             reason=WaitReason.PROCESSING,
             rewind=takes_long(desk, age),
         )

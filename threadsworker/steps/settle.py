@@ -27,8 +27,8 @@ from threadsworker.job import (
     Trouble,
     Wait,
     WaitReason,
-    polling_gap,
 )
+from threadsworker.polling import doubt_gap
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.matching import look_alikes
 from threadsworker.steps.observe import LOOK, bury, patience, takes_long, unknown
@@ -93,14 +93,14 @@ def settle(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
         case StatusCode.ERROR if now >= quiet_until:
             return _error_after_publish(desk, claim, api, work, since=first_sent)
         case StatusCode.FINISHED | StatusCode.ERROR:
-            gap = min(quiet_until - now, polling_gap("video", age=now - last_sent))
+            gap = min(quiet_until - now, doubt_gap(now - last_sent))
             return Wait(
                 delay=gap,
                 reason=_refused_for(work.attempts[-1:]),
                 rewind=takes_long(desk, now - last_sent),
             )
         case _:
-            gap = polling_gap("video", age=now - last_sent)
+            gap = doubt_gap(now - last_sent)
             return Wait(
                 delay=gap, reason=WaitReason.IN_DOUBT, rewind=takes_long(desk, now - last_sent)
             )

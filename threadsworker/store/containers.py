@@ -91,6 +91,8 @@ def add(
 def observed(session: Session, container_id: int, *, status: str, now: datetime) -> None:
     """Keep what Meta said of a container. A fact, taken from any worker."""
     values: dict[str, object] = {"status": status}
+    if status == "IN_PROGRESS":
+        values["in_progress_at"] = now
     if status == "FINISHED":
         values["finished_at"] = func.coalesce(col(ContainerRow.finished_at), now)
     if status == "PUBLISHED":

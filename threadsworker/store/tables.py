@@ -225,6 +225,8 @@ class ContainerRow(Row, table=True):
     #: Why it was given up.
     death: str | None = None
     created_at: datetime = Field(sa_type=Moment)
+    #: When it was last seen to read IN_PROGRESS, and first seen to read FINISHED.
+    in_progress_at: datetime | None = Field(default=None, sa_type=Moment)
     finished_at: datetime | None = Field(default=None, sa_type=Moment)
     #: When it was first seen to read PUBLISHED.
     published_at: datetime | None = Field(default=None, sa_type=Moment)
