@@ -26,7 +26,7 @@ LONGEST_GAP = 30.0
 #: Share of the containers that are ready by an age beyond which processing counts as stalled.
 STALLED = 0.999
 #: By how much the gap grows then, as a share of the age.
-STALLED_GROWTH = 0.1
+STALLED_GROWTH = 0.25
 #: A look is due soon if it is due within so many seconds.
 SOON = 1.0
 
@@ -77,7 +77,7 @@ class Belief:
 #: gives no times. A text is waited for by the whole rest of its thread, and soon over: looks are
 #: cheap. Meta grants 48,000 calls a day and account at least, which is 38 for each of the
 #: 250 posts and 1,000 replies that it lets an account publish.
-#: https://developers.facebook.com/docs/threads/overview (2026-04-21).
+#: https://developers.facebook.com/documentation/threads/overview (2026-04-21).
 BELIEFS = {
     "text": Belief(median=0.8, sigma=0.5, cost=0.01, least=0.1),
     "image": Belief(median=4.0, sigma=0.6, cost=0.05, least=0.25),
@@ -182,7 +182,8 @@ class Expectation:
         """The share that is ready at `age`; with a shift of sigma: weighted by what they took."""
         if age <= 0:
             return 0.0
-        return _NORMAL.cdf(math.log(age / self.median) / self.sigma - shift)
+        place = math.log(age / self.median) / self.sigma - shift
+        return 0.5 * math.erfc(-place / math.sqrt(2.0))
 
 
 def expect(belief: Belief, seen: Sequence[Seen]) -> Expectation:
