@@ -8,9 +8,8 @@ containers, having believed in a median three times too low or too high. Looks t
 what messages and round trips add is the same for every policy.
 
 *Optimum*: gaps of sqrt(2 cost / hazard) from the 2 % quantile on, for somebody who knows the
-distribution. *Least cost*: the best looks there are, for the same,
-by dynamic programming. Cost is seconds waited in vain plus what the looks are worth; all are
-compared by it with the least.
+distribution. *Least cost*: the best looks there are, for the same, by dynamic programming. Cost is
+seconds waited in vain plus what the looks are worth; all are compared by it with the least.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from threadsworker.store.tables import ContainerRow
 #: How far the search goes back, in containers of any kind. An index by kind would be kept up by
 #: every container; this bounds the search as well, and a kind that is rarer is not waited for
 #: often enough for the belief to do harm.
-REACH = 2000
+REACH = 1000
 
 
 def recent(session: Session, kind: str, limit: int) -> list[Seen]:
@@ -21,6 +21,7 @@ def recent(session: Session, kind: str, limit: int) -> list[Seen]:
 
     Of all accounts: what Meta needs depends on the kind and not on the account.
     """
+    # A limit and not a condition on the id: that is a plan which PostgreSQL cannot miss.
     newest = select(ContainerRow).order_by(col(ContainerRow.id).desc()).limit(REACH).subquery()
     found = session.exec(
         select(
