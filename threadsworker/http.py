@@ -10,11 +10,8 @@ inside tells them apart.
 from __future__ import annotations
 
 import logging
-import os
 import ssl
-import threading
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from time import monotonic
 from typing import Any
@@ -22,7 +19,6 @@ from urllib.parse import urlsplit
 
 import requests
 from pydantic import SecretStr
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import (
     ConnectTimeoutError,
     EmptyPoolError,
@@ -32,9 +28,9 @@ from urllib3.exceptions import (
     NewConnectionError,
     SSLError,
 )
-from urllib3.util import Retry
 
 from threadsworker import tracing
+from threadsworker.connections import IDLE_LIMIT, Connections
 from threadsworker.counting.calls import RAW, endpoint_of, timed
 from threadsworker.errors import AnswerLost, NeverSent, Service
 from threadsworker.log import Redaction
@@ -43,8 +39,6 @@ from threadsworker.log import Redaction
 CONNECT_TIMEOUT = 10.0
 #: Seconds of silence until an answer counts as lost, unless a call says otherwise.
 READ_TIMEOUT = 60.0
-#: Connections kept open to one host: uploads run several at a time.
-POOL_SIZE = 16
 
 #: Bytes of an answer, unpacked, from which on it counts as lost: a staged file, as a server sends
 #: it that does not know how to send a part, and room to spare.
@@ -67,11 +61,13 @@ class Http:
     """
     Sends requests, each exactly once. Safe to share between threads and over forks.
 
-    Every thread has a session of its own, whose connections are kept open.
+    Connections are kept open, for whichever thread sends the next request.
     """
 
-    def __init__(self, *, read_timeout: float = READ_TIMEOUT) -> None:
-        self._local = threading.local()
+    def __init__(
+        self, *, read_timeout: float = READ_TIMEOUT, idle_limit: float = IDLE_LIMIT
+    ) -> None:
+        self._connections = Connections(idle_limit=idle_limit)
         self._read_timeout = read_timeout
         _redact_urls()
 
@@ -84,6 +80,7 @@ class Http:
         params: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         json: Any = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         read_timeout: float | None = None,
         fresh_connection: bool = False,
@@ -96,6 +93,8 @@ class Http:
         ----------
         token:
             Sent as ``Authorization: Bearer``.
+        content:
+            The body as it is; its type is in `headers`.
         read_timeout:
             Seconds of silence until the answer counts as lost, and that its body may take in
             all; None: as all requests.
@@ -117,48 +116,37 @@ class Http:
         patience = self._read_timeout if read_timeout is None else read_timeout
         if token is not None:
             sent["Authorization"] = f"Bearer {token.get_secret_value()}"
-        session = _session() if fresh_connection else self._session()
         where = _shown(method, url)
         # Where a medium lies is told to Meta alone.
         shown = endpoint_of(service, url) != RAW
         with tracing.request(method, url, path=shown) as told, timed(service, method, url) as call:
             try:
-                answer = session.request(
-                    method,
-                    url,
-                    params=params,
-                    data=form,
-                    json=json,
-                    headers=sent,
-                    timeout=(CONNECT_TIMEOUT, patience),
-                    allow_redirects=False,
-                    # A netrc file or the like shall not replace our token.
-                    auth=_as_given,
-                    stream=True,
-                )
-                response = _with_body(answer, patience)
+                with self._connections.lent(url, fresh=fresh_connection) as session:
+                    answer = session.request(
+                        method,
+                        url,
+                        params=params,
+                        data=form if content is None else content,
+                        json=json,
+                        headers=sent,
+                        timeout=(CONNECT_TIMEOUT, patience),
+                        allow_redirects=False,
+                        # A netrc file or the like shall not replace our token.
+                        auth=_as_given,
+                        stream=True,
+                    )
+                    response = _with_body(answer, patience)
             except requests.RequestException as error:
                 failure = _failure(error, where)
             else:
                 call.status = str(response.status_code)
                 told.tell("http.response.status_code", response.status_code)
                 return response
-            finally:
-                if fresh_connection:
-                    session.close()
             call.status = "not_sent" if isinstance(failure, NeverSent) else "no_answer"
             told.tell("error.type", call.status)
             # Raised out here, so that nothing of the original, which holds the URL and the
             # headers, hangs on it.
             raise failure
-
-    def _session(self) -> requests.Session:
-        kept = getattr(self._local, "kept", None)
-        if kept is None or kept[0] != os.getpid():
-            # A connection must not be used on both sides of a fork.
-            kept = self._local.kept = (os.getpid(), _session())
-        session: requests.Session = kept[1]
-        return session
 
 
 def _redact_urls() -> None:
@@ -190,22 +178,6 @@ def _with_body(answer: requests.Response, patience: float) -> requests.Response:
         raise requests.ConnectionError(error) from None
     answer.raw = BytesIO(body)
     return answer
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.headers["User-Agent"] = f"threadsworker/{_version()}"
-    adapter = HTTPAdapter(pool_maxsize=POOL_SIZE, max_retries=Retry(0, read=False, redirect=False))
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
-
-
-def _version() -> str:
-    try:
-        return version("threadsworker")
-    except PackageNotFoundError:
-        return "0"
 
 
 def _failure(error: requests.RequestException, where: str) -> NeverSent | AnswerLost:
