@@ -19,6 +19,8 @@ class FileToStage:
     content_type: str
     #: The bytes, read when they are needed.
     read: Callable[[], bytes]
+    #: How many bytes that will be, as far as it is known: not too many are read at a time.
+    size: int = 0
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ Staging in a GitHub repository: a throw-away branch with one orphan commit per j
 
 Jobs do not get in each other's way, nothing is added to a history, and one call takes a job's
 files away. Meta is given URLs by commit id: those are immutable, while URLs by branch are
-cached for minutes. Blobs are named by their content, so sending one again does no harm.
+cached for minutes.
 
 After the branch is gone, who knows a commit id may reach its files until GitHub collects
 unreachable objects.
@@ -13,50 +13,31 @@ Source: https://docs.github.com/en/rest/git and …/rest/repos/contents (2026-10
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from pydantic import SecretStr
-from requests import Response
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from threadsworker.counting.calls import refused
-from threadsworker.errors import (
-    AnswerLost,
-    NoAnswer,
-    NotReady,
-    RateLimited,
-    RequestRefused,
-    Unavailable,
-)
+from threadsworker.errors import AnswerLost, NotReady, RequestRefused
 from threadsworker.http import Http
-from threadsworker.redaction import redact
 from threadsworker.staging import FileToStage, StagedFile
-from threadsworker.staging.answers import error_of
+from threadsworker.staging.blobs import AUTHOR, Blobs
+from threadsworker.staging.repository import Repository, inside, json_of
 from threadsworker.subject import carried
 
 API_VERSION = "2022-11-28"
 #: Branches of ours; the job's id follows.
 BRANCHES = "heads/threadsworker/"
-#: Blobs sent at the same time. GitHub allows 100 requests at once and asks for restraint.
-PARALLEL = 8
+#: Requests sent at the same time. GitHub allows 100: as many jobs of an account as are worked on
+#: at once have room in them, and all files of a carousel are on their way together.
+#: Source: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+#: (2026-10-02).
+PARALLEL = 24
 #: Seconds of silence until an upload counts as lost: 35 MB on a slow line.
 UPLOAD_TIMEOUT = 300.0
-#: Without a date: GitHub's own clock says when files were staged.
-_AUTHOR = {"name": "threadsworker", "email": "threadsworker@users.noreply.github.com"}
-_README = """\
-# Staging
-
-Files in branches `threadsworker/*` wait here for Meta to fetch them. Each branch belongs to
-one post and goes away with it.
-"""
 
 
 @dataclass(frozen=True)
@@ -79,11 +60,6 @@ class RateLimit:
     reset: datetime
 
 
-def blob_sha(content: bytes) -> str:
-    """The name that git gives to the content."""
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-
-
 class GitHubStaging:
     """
     Stages files in the repository `repo` (``owner/name``), which has to be public.
@@ -102,18 +78,18 @@ class GitHubStaging:
         api_version: str = API_VERSION,
         upload_timeout: float = UPLOAD_TIMEOUT,
     ) -> None:
-        redact(token)
-        self._repo = repo
-        self._token = token
-        self._api = f"{api_url.rstrip('/')}/repos/{repo}"
+        self._repository = Repository(
+            repo=repo,
+            token=token,
+            api_url=api_url,
+            http=http,
+            api_version=api_version,
+            timeout=upload_timeout,
+        )
+        self._blobs = Blobs(self._repository)
         self._limits = f"{api_url.rstrip('/')}/rate_limit"
-        self._origin = "://".join(urlsplit(api_url)[:2])
         self._raw = f"{raw_url.rstrip('/')}/{repo}"
         self._http = http
-        self._api_version = api_version
-        self._upload_timeout = upload_timeout
-        #: GitHub's request for a pause: of several uploads at once none is begun after it.
-        self._limited: RateLimited | None = None
 
     def stage(self, job_id: str, files: Sequence[FileToStage]) -> tuple[StagedFile, ...]:
         """
@@ -129,20 +105,36 @@ class GitHubStaging:
             GitHub refused; there was no usable answer.
         """
         wanted = {file.name: file for file in files}
-        commit = self._commit_of(job_id)
-        present = self._names_of(commit) if commit else {}
-        if commit is None or not wanted.keys() <= present.keys():
-            shas = self._send([f for name, f in wanted.items() if name not in present])
-            commit = self._commit(job_id, {**present, **shas}, replace=commit is not None)
-        urls = {name: f"{self._raw}/{commit}/{quote(name)}" for name in wanted}
         with ThreadPoolExecutor(PARALLEL) as pool:
+            commit = self._committed(job_id, wanted, pool)
+            urls = {name: f"{self._raw}/{commit}/{quote(name)}" for name in wanted}
             list(pool.map(carried(self._check_served), urls.values()))
         return tuple(StagedFile(name=file.name, url=urls[file.name]) for file in files)
+
+    def _committed(
+        self, job_id: str, wanted: Mapping[str, FileToStage], pool: ThreadPoolExecutor
+    ) -> str:
+        """The job's commit with all the files, that its branch points to."""
+        finding = pool.submit(carried(self._commit_of), job_id)
+        # Begun before it is known what is there: nothing, unless a worker has died.
+        sending = {
+            name: pool.submit(carried(self._blobs.send), file) for name, file in wanted.items()
+        }
+        try:
+            commit = finding.result()
+            present = self._names_of(commit) if commit is not None else {}
+            if commit is not None and wanted.keys() <= present.keys():
+                return commit
+            blobs = {name: sending[name].result() for name in wanted if name not in present}
+        finally:
+            for one in sending.values():
+                one.cancel()
+        return self._commit(job_id, {**present, **blobs}, replace=commit is not None)
 
     def unstage(self, job_id: str) -> None:
         """Take the job's branch away. Nothing happens if there is none."""
         try:
-            self._call("DELETE", f"/git/refs/{BRANCHES}{job_id}")
+            self._repository.call("DELETE", f"/git/refs/{BRANCHES}{job_id}")
         except RequestRefused as error:
             if error.http_status not in (404, 422):
                 raise
@@ -153,27 +145,27 @@ class GitHubStaging:
 
     def staged_jobs(self) -> Iterator[str]:
         """Ids of the jobs that have a branch."""
-        url: str | None = f"{self._api}/git/matching-refs/{BRANCHES}"
+        url: str | None = f"{self._repository.url}/git/matching-refs/{BRANCHES}"
         while url is not None:
-            response = self._send_request("GET", url)
-            refs = _json(response)
+            response = self._repository.request("GET", url)
+            refs = json_of(response)
             if not isinstance(refs, list):
                 raise AnswerLost("GitHub answered with something else than a list of refs")
             for ref in refs:
-                yield str(_in(ref, "ref")).removeprefix(f"refs/{BRANCHES}")
+                yield str(inside(ref, "ref")).removeprefix(f"refs/{BRANCHES}")
             url = response.links.get("next", {}).get("url")
-            if url is not None and not url.startswith(f"{self._origin}/"):
+            if url is not None and not self._repository.is_ours(url):
                 raise AnswerLost("GitHub's next page is on another server, which gets no token")
 
     def staged_at(self, job_id: str) -> datetime:
         """When the job's files were made public; RequestRefused if there are none."""
-        ref = self._call("GET", f"/git/ref/{BRANCHES}{job_id}")
-        commit = self._call("GET", f"/git/commits/{_in(ref, 'object', 'sha')}")
-        return datetime.fromisoformat(str(_in(commit, "committer", "date")))
+        ref = self._repository.call("GET", f"/git/ref/{BRANCHES}{job_id}")
+        commit = self._repository.call("GET", f"/git/commits/{inside(ref, 'object', 'sha')}")
+        return datetime.fromisoformat(str(inside(commit, "committer", "date")))
 
     def facts(self) -> RepositoryFacts:
         """What kind of repository it is; ApiError if the token cannot see it."""
-        found = self._call("GET", "")
+        found = self._repository.call("GET", "")
         return RepositoryFacts(
             private=bool(found.get("private")),
             may_write=bool(found.get("permissions", {}).get("push")),
@@ -186,11 +178,11 @@ class GitHubStaging:
 
         Source: https://docs.github.com/en/rest/rate-limit (2026-10-02).
         """
-        core = _in(_json(self._send_request("GET", self._limits)), "resources", "core")
+        core = inside(json_of(self._repository.request("GET", self._limits)), "resources", "core")
         return RateLimit(
-            remaining=int(_in(core, "remaining")),
-            limit=int(_in(core, "limit")),
-            reset=datetime.fromtimestamp(float(_in(core, "reset")), UTC),
+            remaining=int(inside(core, "remaining")),
+            limit=int(inside(core, "limit")),
+            reset=datetime.fromtimestamp(float(inside(core, "reset")), UTC),
         )
 
     # Git's objects
@@ -198,68 +190,19 @@ class GitHubStaging:
     def _commit_of(self, job_id: str) -> str | None:
         """The commit that the job's branch points to; None if there is no branch."""
         try:
-            found = self._call("GET", f"/git/ref/{BRANCHES}{job_id}")
+            found = self._repository.call("GET", f"/git/ref/{BRANCHES}{job_id}")
         except RequestRefused as error:
             # 409: the repository is empty.
             if error.http_status in (404, 409):
                 return None
             raise
-        return str(_in(found, "object", "sha"))
+        return str(inside(found, "object", "sha"))
 
     def _names_of(self, commit: str) -> dict[str, str]:
         """Blobs of the commit, by file name."""
-        tree = _in(self._call("GET", f"/git/commits/{commit}"), "tree", "sha")
-        entries = _in(self._call("GET", f"/git/trees/{tree}"), "tree")
-        return {str(_in(entry, "path")): str(_in(entry, "sha")) for entry in entries}
-
-    def _send(self, files: Sequence[FileToStage]) -> dict[str, str]:
-        """Send blobs, several at a time; their git names by file name."""
-        if not files:
-            return {}
-        first, *others = files
-        # The first goes alone: it finds out whether the repository is empty.
-        shas = {first.name: self._send_first(first)}
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            shas |= dict(
-                zip(
-                    [f.name for f in others],
-                    pool.map(carried(self._send_blob), others),
-                    strict=True,
-                )
-            )
-        return shas
-
-    def _send_first(self, file: FileToStage) -> str:
-        try:
-            return self._send_blob(file)
-        except RequestRefused as error:
-            if error.http_status != 409:
-                raise
-        self._begin_repository()
-        return self._send_blob(file)
-
-    def _begin_repository(self) -> None:
-        """An empty repository refuses blobs: only the contents API makes its first commit."""
-        body = {
-            "message": "Begin",
-            "content": base64.b64encode(_README.encode()).decode(),
-            "committer": _AUTHOR,
-        }
-        try:
-            self._call("PUT", "/contents/README.md", body)
-        except RequestRefused as error:
-            # 422: somebody else was faster, and the file is there.
-            if error.http_status not in (409, 422):
-                raise
-
-    def _send_blob(self, file: FileToStage) -> str:
-        content = file.read()
-        expected = blob_sha(content)
-        body = {"content": base64.b64encode(content).decode(), "encoding": "base64"}
-        sha = _in(self._call("POST", "/git/blobs", body), "sha")
-        if sha != expected:
-            raise AnswerLost(f"GitHub stored {file.name} as {sha}, not as {expected}")
-        return expected
+        tree = inside(self._repository.call("GET", f"/git/commits/{commit}"), "tree", "sha")
+        entries = inside(self._repository.call("GET", f"/git/trees/{tree}"), "tree")
+        return {str(inside(entry, "path")): str(inside(entry, "sha")) for entry in entries}
 
     def _commit(self, job_id: str, blobs: dict[str, str], *, replace: bool) -> str:
         """A commit of these files without parents, and the job's branch on it."""
@@ -267,23 +210,27 @@ class GitHubStaging:
             {"path": name, "mode": "100644", "type": "blob", "sha": sha}
             for name, sha in sorted(blobs.items())
         ]
-        tree = _in(self._call("POST", "/git/trees", {"tree": entries}), "sha")
+        tree = inside(self._repository.call("POST", "/git/trees", {"tree": entries}), "sha")
         commit = {
             "message": f"Stage {job_id}",
             "tree": tree,
             "parents": [],
-            "author": _AUTHOR,
-            "committer": _AUTHOR,
+            "author": AUTHOR,
+            "committer": AUTHOR,
         }
-        sha = str(_in(self._call("POST", "/git/commits", commit), "sha"))
+        sha = str(inside(self._repository.call("POST", "/git/commits", commit), "sha"))
         if replace:
-            self._call("PATCH", f"/git/refs/{BRANCHES}{job_id}", {"sha": sha, "force": True})
+            self._repository.call(
+                "PATCH", f"/git/refs/{BRANCHES}{job_id}", {"sha": sha, "force": True}
+            )
             return sha
         return self._begin_branch(job_id, sha)
 
     def _begin_branch(self, job_id: str, sha: str) -> str:
         try:
-            self._call("POST", "/git/refs", {"ref": f"refs/{BRANCHES}{job_id}", "sha": sha})
+            self._repository.call(
+                "POST", "/git/refs", {"ref": f"refs/{BRANCHES}{job_id}", "sha": sha}
+            )
         except RequestRefused as error:
             # It exists: made by a worker whose answer was lost, or by another one just now.
             existing = self._commit_of(job_id) if error.http_status == 422 else None
@@ -302,69 +249,3 @@ class GitHubStaging:
             service="github",
             http_status=response.status_code,
         )
-
-    # Requests
-
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        response = self._send_request(method, f"{self._api}{path}", body)
-        if response.status_code == 204:
-            return {}
-        answer = _json(response)
-        if not isinstance(answer, dict):
-            raise AnswerLost(f"{method} {path}: GitHub answered without a JSON object")
-        return answer
-
-    def _send_request(self, method: str, url: str, body: dict[str, Any] | None = None) -> Response:
-        """Everything here may be repeated: reads, and writes that name what they write."""
-        attempt = partial(self._send_once, method, url, body)
-        answered: Response = _patiently(attempt)
-        return answered
-
-    def _send_once(self, method: str, url: str, body: dict[str, Any] | None) -> Response:
-        if self._limited is not None:
-            raise self._limited
-        response = self._http.request(
-            method,
-            url,
-            token=self._token,
-            json=body,
-            headers={
-                "Accept": "application/vnd.github+json",
-                "X-GitHub-Api-Version": self._api_version,
-            },
-            read_timeout=self._upload_timeout,
-            service="github",
-        )
-        if response.status_code >= 400:
-            error = error_of(response)
-            refused("github", url, error.stable_code)
-            if isinstance(error, RateLimited):
-                self._limited = error
-            raise error
-        return response
-
-
-@retry(
-    retry=retry_if_exception_type((Unavailable, NoAnswer)),
-    stop=stop_after_attempt(3),
-    wait=wait_random_exponential(multiplier=0.2, max=1.0),
-    reraise=True,
-)
-def _patiently(attempt: Any) -> Any:
-    return attempt()
-
-
-def _json(response: Response) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        raise AnswerLost(f"GitHub answered {response.status_code} without JSON") from None
-
-
-def _in(answer: Any, *names: str) -> Any:
-    """What stands in an answer under these names; AnswerLost if it is not there."""
-    for name in names:
-        if not isinstance(answer, dict) or name not in answer:
-            raise AnswerLost(f"GitHub's answer lacks {'.'.join(names)}")
-        answer = answer[name]
-    return answer
