@@ -53,12 +53,12 @@ class Connections:
         Its connection is kept if the block ends well: by then the answer has to be read.
         If it is to be `fresh`, it has not been used before and will not be used again.
         """
+        origin, kept = _origin(url), self._of_this_process()
         if fresh:
-            with _session(url) as session:
+            with kept.new(url) as session:
                 yield session
             return
-        origin, kept = _origin(url), self._of_this_process()
-        session = kept.take(origin, since=monotonic() - self._idle_limit) or _session(url)
+        session = kept.take(origin, since=monotonic() - self._idle_limit) or kept.new(url)
         try:
             yield session
         except BaseException:
@@ -79,8 +79,15 @@ class _Kept:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
+        self._making = threading.Lock()
         self._guard = threading.Lock()
         self._idle: dict[str, deque[tuple[float, requests.Session]]] = {}
+
+    def new(self, url: str) -> requests.Session:
+        """One that is not among them."""
+        # One after another: the first of many at once reads the authorities for all.
+        with self._making:
+            return _session(url)
 
     def take(self, origin: str, *, since: float) -> requests.Session | None:
         """The session used last, if it was used since then. Older ones are closed."""

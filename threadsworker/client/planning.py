@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from threadsworker.client.jobs import Jobs
@@ -14,6 +15,9 @@ from threadsworker.post import Post, Segment
 from threadsworker.store.database import clock
 from threadsworker.store.submission import Terms
 from threadsworker.when import resolve
+
+#: Media put into the spool at the same time. Each picture is in memory meanwhile.
+SPOOLED_AT_ONCE = 4
 
 
 class Planning(Jobs):
@@ -84,5 +88,11 @@ class Planning(Jobs):
         ]
 
     def _spool_all(self, inspected: Sequence[Inspected]) -> None:
-        for one in inspected:
-            self._spool.put(one)
+        local = [one for one in inspected if one.content is not None]
+        if len(local) < 2:
+            for one in local:
+                self._spool.put(one)
+            return
+        # Most of the time goes by until a disk, or a bucket, has said that it has one of them.
+        with ThreadPoolExecutor(SPOOLED_AT_ONCE) as pool:
+            list(pool.map(self._spool.put, local))

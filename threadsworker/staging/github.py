@@ -77,6 +77,7 @@ class GitHubStaging:
         http: Http,
         api_version: str = API_VERSION,
         upload_timeout: float = UPLOAD_TIMEOUT,
+        parallel: int = PARALLEL,
     ) -> None:
         self._repository = Repository(
             repo=repo,
@@ -90,6 +91,7 @@ class GitHubStaging:
         self._limits = f"{api_url.rstrip('/')}/rate_limit"
         self._raw = f"{raw_url.rstrip('/')}/{repo}"
         self._http = http
+        self._parallel = parallel
 
     def stage(self, job_id: str, files: Sequence[FileToStage]) -> tuple[StagedFile, ...]:
         """
@@ -105,7 +107,7 @@ class GitHubStaging:
             GitHub refused; there was no usable answer.
         """
         wanted = {file.name: file for file in files}
-        with ThreadPoolExecutor(PARALLEL) as pool:
+        with ThreadPoolExecutor(self._parallel) as pool:
             commit = self._committed(job_id, wanted, pool)
             urls = {name: f"{self._raw}/{commit}/{quote(name)}" for name in wanted}
             list(pool.map(carried(self._check_served), urls.values()))
