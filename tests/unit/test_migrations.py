@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 
 from threadsworker.store import migrations
 
@@ -136,3 +137,10 @@ def test_the_rule_notices(step: str) -> None:
 )
 def test_the_rule_lets_pass(step: str) -> None:
     assert breaches(f"def upgrade() -> None:\n    {step}\n") == []
+
+
+def test_the_names_of_migrations_tell_their_order() -> None:
+    """By them a process knows, without Alembic, which versions there are."""
+    scripts = ScriptDirectory(str(VERSIONS.parent))
+    walked = [one.revision for one in scripts.walk_revisions()]
+    assert walked[::-1] == [path.name[:4] for path in sorted(VERSIONS.glob("0*.py"))]

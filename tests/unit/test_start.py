@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from threadsworker import Client
+from threadsworker.settings import load_settings
 
 #: Each takes longer than all of our own modules together.
 HEAVY = ["alembic", "celery", "dateparser", "pydantic", "regex", "requests", "rich", "sqlalchemy"]
@@ -49,6 +53,21 @@ def test_an_application_imports_what_it_uses() -> None:
     post = imported(f"from threadsworker import Post; {told}")
     assert "pydantic" in post
     assert not {"celery", "sqlalchemy", "requests"} & set(post)
+    assert "alembic" not in imported(f"from threadsworker import Client; {told}")
+
+
+def test_only_who_changes_the_schema_needs_what_changes_it(tmp_path: Path) -> None:
+    home = load_settings(home=tmp_path / "home")
+    with Client(home) as client:
+        assert client.jobs() == []
+    look = f"""
+import json, sys
+from threadsworker import Client
+from threadsworker.settings import load_settings
+assert Client(load_settings(home={str(home.home)!r})).jobs() == []
+sys.stderr.write(json.dumps([0, sorted(sys.modules)]))
+"""
+    assert "alembic" not in imported(look)
 
 
 def test_without_its_extra_the_module_says_what_to_install() -> None:

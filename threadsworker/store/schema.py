@@ -1,21 +1,27 @@
-"""The schema's version: brought up to date by `upgrade`, asked for by `is_current`."""
+"""
+The schema's version: brought up to date by `upgrade`, looked at by `ensure`.
+
+Only `upgrade` imports Alembic: every process looks at the version when it begins, and Alembic
+takes longer to import than the look.
+"""
 
 from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, String, column, inspect, select, table, text
 from sqlalchemy.exc import DBAPIError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from threadsworker.errors import InvalidSettings
 from threadsworker.store.row import VERSION_TABLE
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 #: Taken on PostgreSQL while migrating, so that several workers may start at once.
 _LOCK = 0x7468_7764
@@ -26,6 +32,8 @@ PATIENCE = timedelta(minutes=2)
 #: PostgreSQL's codes: the lock was not to be had in time; a deadlock, of which this is the loser.
 _IN_THE_WAY = {"55P03", "40P01"}
 
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
 logger = logging.getLogger(__name__)
 
 
@@ -33,13 +41,6 @@ def _is_in_the_way(error: BaseException) -> bool:
     """Whether others held what the migration needs, so that trying again helps."""
     code = getattr(getattr(error, "orig", None), "sqlstate", None)
     return isinstance(error, DBAPIError) and code in _IN_THE_WAY
-
-
-def _config(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    return config
 
 
 @retry(
@@ -56,6 +57,8 @@ def upgrade(engine: Engine) -> None:
     that cannot have its lock soon lets them pass, and is tried again. A schema that is newer than
     this version's is left alone.
     """
+    from alembic import command
+
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
@@ -65,24 +68,41 @@ def upgrade(engine: Engine) -> None:
             command.upgrade(_config(connection), "head")
 
 
+def _config(connection: Connection) -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
 def versions(engine: Engine) -> tuple[str | None, str | None]:
     """The database's version, and the one that this code wants."""
     # Whoever writes meanwhile does not matter: to a reader SQLite says at once what is there.
     with engine.execution_options(reading=True).connect() as connection:
         present = _present(connection)
-    return present, ScriptDirectory.from_config(_config()).get_current_head()
+    return present, _ours()[-1]
 
 
 def _present(connection: Connection) -> str | None:
     # Not Alembic's own table: that may be there too, and then is the application's.
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision()
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    version = select(column("version_num", String)).select_from(table(VERSION_TABLE))
+    return connection.execute(version).scalar()
 
 
 def is_newer(version: str | None) -> bool:
     """Whether a later version of threadsworker made the schema: its number is not known here."""
-    scripts = ScriptDirectory.from_config(_config())
-    return version is not None and version not in {one.revision for one in scripts.walk_revisions()}
+    return version is not None and version not in _ours()
+
+
+@cache
+def _ours() -> tuple[str, ...]:
+    """The versions that this code knows, in their order: what the migrations' names begin with."""
+    files = sorted((_MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+    return tuple(file.name.partition("_")[0] for file in files)
 
 
 def ensure(engine: Engine, *, embedded: bool) -> None:
