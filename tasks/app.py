@@ -68,6 +68,7 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     # For Flower. The events hold ids only.
     worker_send_task_events=True,
+    worker_consumer="tasks.consumer:Consumer",
     # A worker outlives its broker: it goes on looking for it, for ever.
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,

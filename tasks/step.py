@@ -7,6 +7,7 @@ Celery drops messages for tasks that it does not know, and fails those whose arg
 from __future__ import annotations
 
 import inspect
+from functools import cached_property
 from typing import Any
 
 from celery.signals import task_unknown
@@ -18,6 +19,10 @@ from threadsworker.steps.newer import give_back
 
 class Step(app.Task):
     """The base of the tasks of a chain."""
+
+    @cached_property
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(self.run)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         why = self._why_not(args, kwargs)
@@ -32,7 +37,7 @@ class Step(app.Task):
         if version != queue.VERSION:
             return f"{self.name} of version {version}, known is {queue.VERSION}"
         try:
-            inspect.signature(self.run).bind(*args, **kwargs)
+            self._signature.bind(*args, **kwargs)
         except TypeError as error:
             return f"{self.name}: {error}"
         return None

@@ -28,20 +28,27 @@ MARK = "[redacted]"
 SHORTEST_SECRET = 8
 
 _KEY = r"[\w-]*(?:token|secret|password|passwd|api_?key|appsecret_proof)"
-#: Each keeps its first group, which tells a reader what was taken out.
+#: Each keeps its first group, which tells a reader what was taken out. Before it stand, in lower
+#: case, the words of which it needs one: looking for these takes a hundredth of the time.
 _PATTERNS = (
     # access_token=…, "client_secret": "…"
-    re.compile(rf"""(?i)(\b{_KEY}["']?(?:=|:\s*["'])["']?)[^\s&"',;<>\[\]{{}}()]+"""),
-    re.compile(r"(?i)(\bbearer\s+)[\w.~+/=|-]{8,}"),
-    re.compile(r"(?i)(\bauthorization[\"']?\s*[:=]\s*[\"']?basic\s+)[\w+/=-]{4,}"),
+    (
+        ("token", "secret", "password", "passwd", "apikey", "api_key"),
+        re.compile(rf"""(?i)(\b{_KEY}["']?(?:=|:\s*["'])["']?)[^\s&"',;<>\[\]{{}}()]+"""),
+    ),
+    (("bearer",), re.compile(r"(?i)(\bbearer\s+)[\w.~+/=|-]{8,}")),
+    (
+        ("authorization",),
+        re.compile(r"(?i)(\bauthorization[\"']?\s*[:=]\s*[\"']?basic\s+)[\w+/=-]{4,}"),
+    ),
     # redis://user:password@host
-    re.compile(r"""(://[^\s:/?#@"']*:)[^\s/?#@"']+(?=@)"""),
+    (("://",), re.compile(r"""(://[^\s:/?#@"']*:)[^\s/?#@"']+(?=@)""")),
     # The tokens of Threads and of GitHub, what signs our deliveries, and what Fernet sealed.
-    re.compile(r"(\bTH(?:AA|Q))[\w-]{16,}"),
-    re.compile(r"(\bgh[pousr]_)\w{16,}"),
-    re.compile(r"(\bgithub_pat_)\w{16,}"),
-    re.compile(r"(\bwhsec_)[\w-]{16,}"),
-    re.compile(r"(\bgAAAA)[\w-]{60,}=*"),
+    (("thaa", "thq"), re.compile(r"(\bTH(?:AA|Q))[\w-]{16,}")),
+    (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), re.compile(r"(\bgh[pousr]_)\w{16,}")),
+    (("github_pat_",), re.compile(r"(\bgithub_pat_)\w{16,}")),
+    (("whsec_",), re.compile(r"(\bwhsec_)[\w-]{16,}")),
+    (("gaaaa",), re.compile(r"(\bgAAAA)[\w-]{60,}=*")),
 )
 #: A line may end in the middle of a value, with quotes around the pieces; or a line end that was
 #: itself escaped.
@@ -78,10 +85,14 @@ def redact_settings(settings: Settings) -> None:
 def redacted(text: str) -> str:
     """The text with every known secret, and all that looks like one, replaced by a mark."""
     text = _without_known(text)
-    if _BREAKS.search(text):
+    # What each form of a line end has; a search for the pattern itself takes longer than all else.
+    if ("\n" in text or "\\n" in text) and _BREAKS.search(text):
         text = _without_broken(text)
-    for pattern in _PATTERNS:
-        text = pattern.sub(rf"\g<1>{MARK}", text)
+    lower = text.lower()
+    for words, pattern in _PATTERNS:
+        # Letters of other alphabets have ideas of their own of what their small form is.
+        if not text.isascii() or any(word in lower for word in words):
+            text = pattern.sub(rf"\g<1>{MARK}", text)
     return text
 
 
@@ -109,6 +120,9 @@ def _broken(form: str) -> re.Pattern[str]:
 def _found(text: str) -> Iterator[tuple[int, int]]:
     """Where known values begin and end, from left to right, each the longest of its place."""
     at, last = 0, len(text) - SHORTEST_SECRET
+    # Nearly every line holds none, and this tells so in a third of the time.
+    if _forms.keys().isdisjoint([text[n : n + SHORTEST_SECRET] for n in range(last + 1)]):
+        return
     while at <= last:
         forms = _forms.get(text[at : at + SHORTEST_SECRET])
         # A copy: another thread may add to it.

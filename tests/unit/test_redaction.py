@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import pickle
+import re
 import textwrap
 import traceback
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from threadsworker import redaction
@@ -148,3 +151,18 @@ def test_an_error_of_ours_is_the_same_behind_a_process_and_holds_nothing_else() 
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == str(error)
     assert vars(again) == {}
+
+
+@pytest.mark.parametrize(("words", "pattern"), redaction._PATTERNS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_pattern_fits_nothing_without_one_of_its_words(
+    words: tuple[str, ...], pattern: re.Pattern[str], data: st.DataObject
+) -> None:
+    fits = data.draw(st.from_regex(pattern, alphabet=st.characters(codec="ascii")))
+    assert any(word in fits.lower() for word in words)
+
+
+def test_letters_of_other_alphabets_hide_no_word() -> None:
+    # The long s, which a search that minds no case takes for an s.
+    assert redacted("client_\u017fecret=abcdefgh") == f"client_\u017fecret={MARK}"
