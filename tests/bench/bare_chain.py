@@ -39,8 +39,9 @@ class Call(TypedDict):
 
 
 def bare_app(broker_url: str, *, events: bool) -> Celery:
-    """A Celery app with the settings of ours."""
+    """A Celery app with the settings of ours, and with nothing of ours inside."""
     app = make_app(broker_url)
+    app.amqp_cls = "celery.app.amqp:AMQP"
     app.conf.update(
         worker_prefetch_multiplier=1,
         worker_send_task_events=events,

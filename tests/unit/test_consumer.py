@@ -12,7 +12,7 @@ from tasks.consumer import Consumer
 def consumer() -> Consumer:
     """One without a connection, which needs none to make up its mind."""
     made: Consumer = Consumer.__new__(Consumer)
-    made.hub = Hub()
+    made.hub = Hub()  # type: ignore[no-untyped-call]
     return made
 
 

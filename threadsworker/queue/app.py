@@ -14,6 +14,7 @@ from kombu.serialization import register
 from kombu.utils.json import dumps, loads
 
 from threadsworker import signing
+from threadsworker.queue.connection import Connection
 from threadsworker.queue.names import DUTIES, EVENT, STEPS_QUEUE, UPKEEP_QUEUE
 from threadsworker.settings import TLS_OPTIONS, VISIBILITY_TIMEOUT
 
@@ -34,7 +35,13 @@ SILENCE = 10.0
 SIGNED = "threadsworker-signed"
 
 
-class _NamedInside(AMQP):  # type: ignore[misc] # Celery has no types
+class _Messages(AMQP):  # type: ignore[misc] # Celery has no types
+    """Celery's messages, sent by our connections."""
+
+    Connection = Connection
+
+
+class _NamedInside(_Messages):
     """Messages whose body repeats, where the signature holds it, which task they are for."""
 
     def as_task_v2(self, task_id: str, name: str, *args: Any, **options: Any) -> task_message:
@@ -61,7 +68,7 @@ def make_app(broker_url: str, *, key_prefix: str = "", keys: signing.Keys | None
         "threadsworker",
         broker=url,
         set_as_current=False,
-        amqp=None if keys is None else _NamedInside,
+        amqp=_Messages if keys is None else _NamedInside,
     )
     if keys is not None:
         _register_signed(keys)
