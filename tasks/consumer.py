@@ -2,7 +2,7 @@
 What a worker tells Flower, in fewer letters.
 
 Celery sends what it has to tell of a message at once: that it was received, then that it was
-begun, then that it is done. Each is a request to Redis, and these are a sixth of what a chain of
+begun, then that it is done. Each is a request to Redis, and these are a tenth of what a chain of
 messages costs a worker. So they are put together for a moment that nobody sees.
 """
 
