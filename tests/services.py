@@ -11,7 +11,7 @@ import pwd
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from glob import glob
 from pathlib import Path
@@ -153,11 +153,18 @@ def postgres_server(directory: Path) -> Iterator[PostgresServer | None]:
         if _may_create_databases(url):
             yield PostgresServer(url)
             return
+    with own_postgres_server(directory) as server:
+        yield server
+
+
+@contextmanager
+def own_postgres_server(directory: Path, **settings: str) -> Iterator[PostgresServer | None]:
+    """A cluster of our own, run with these settings; None where there are no programs for it."""
     programs = postgres_programs()
     if programs is None:
         yield None
         return
-    with _own_cluster(programs, directory) as url:
+    with _own_cluster(programs, directory, settings) as url:
         yield PostgresServer(url)
 
 
@@ -181,7 +188,9 @@ def postgres_programs() -> Path | None:
 
 
 @contextmanager
-def _own_cluster(programs: Path, directory: Path) -> Iterator[str]:
+def _own_cluster(
+    programs: Path, directory: Path, settings: Mapping[str, str] | None = None
+) -> Iterator[str]:
     data, port = directory / "postgres", free_port()
     data.mkdir(parents=True)
     # PostgreSQL refuses to run as root.
@@ -199,6 +208,8 @@ def _own_cluster(programs: Path, directory: Path) -> Iterator[str]:
         stdout=subprocess.DEVNULL,
     )
     options = ["-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", str(data)]
+    for name, value in (settings or {}).items():
+        options += ["-c", f"{name}={value}"]
     server = subprocess.Popen(
         [programs / "postgres", "-D", data, *options], user=user, stderr=subprocess.DEVNULL
     )

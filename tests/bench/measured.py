@@ -57,7 +57,10 @@ def table(title: str, rows: Sequence[dict[str, Any]]) -> str:
     """The figures for people; all rows have the first one's columns, and may have more."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     first = max(len(title), *(len(str(row["name"])) for row in rows))
-    widths = {name: max(len(name), 8) for name in names[1:]}
+    widths = {
+        name: max(len(name), 8, *(len(str(row.get(name, ""))) for row in rows))
+        for name in names[1:]
+    }
     lines = ["  ".join([title.ljust(first), *(name.rjust(widths[name]) for name in widths)])]
     for row in rows:
         cells = (str(row.get(name, "")).rjust(width) for name, width in widths.items())
