@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from kombu.exceptions import OperationalError as KombuError
@@ -13,18 +14,20 @@ from tasks.step import Step
 from tasks.task import Told
 from tasks.upkeep import ring
 from threadsworker import queue
-from threadsworker.steps.cleanup import cleanup as cleanup_step
-from threadsworker.steps.cleanup import tidy
-from threadsworker.steps.create_containers import create_containers as create_containers_step
-from threadsworker.steps.poll_status import poll_status as poll_status_step
-from threadsworker.steps.publish import publish as publish_step
-from threadsworker.steps.reply_chain import next_start
-from threadsworker.steps.reply_chain import reply_chain as reply_chain_step
-from threadsworker.steps.take import Again, Broken, Go, Next, Stop, take
+from threadsworker.steps.cleanup import CLEANUP, tidy
+from threadsworker.steps.create_containers import CREATE_CONTAINERS
+from threadsworker.steps.poll_status import POLL_STATUS
+from threadsworker.steps.publish import PUBLISH
+from threadsworker.steps.reply_chain import REPLY_CHAIN
+from threadsworker.steps.step import Again, Broken, Go, Next, Stop
+from threadsworker.steps.take import take
 from threadsworker.steps.upkeep import dispatch_next
-from threadsworker.steps.upload import upload as upload_step
+from threadsworker.steps.upload import UPLOAD
 
 logger = logging.getLogger(__name__)
+
+#: A message that is worth to be taken so soon is sent without a countdown.
+PROMPT = timedelta(seconds=0.02)
 
 
 class ChainFailed(Told):
@@ -55,49 +58,46 @@ class Waits(Told):
 @app.task(bind=True, base=Step, name=queue.UPLOAD, max_retries=None)
 def upload(self: Any, job_id: str, run: int) -> str:
     """Make local media public for Meta."""
-    return _follow(self, take(desk, upload_step, job_id, run), job_id, run)
+    return _follow(self, take(desk, UPLOAD, job_id, run), job_id, run)
 
 
 @app.task(bind=True, base=Step, name=queue.CREATE_CONTAINERS, max_retries=None)
 def create_containers(self: Any, job_id: str, run: int, index: int) -> str:
     """Make the containers of a segment."""
-    return _follow(self, take(desk, create_containers_step, job_id, run, index), job_id, run)
+    return _follow(self, take(desk, CREATE_CONTAINERS, job_id, run, index), job_id, run)
 
 
 @app.task(bind=True, base=Step, name=queue.POLL_STATUS, max_retries=None)
 def poll_status(self: Any, job_id: str, run: int, index: int) -> str:
     """Wait until Meta has processed a segment's container."""
-    return _follow(self, take(desk, poll_status_step, job_id, run, index), job_id, run)
+    return _follow(self, take(desk, POLL_STATUS, job_id, run, index), job_id, run)
 
 
 @app.task(bind=True, base=Step, name=queue.PUBLISH, max_retries=None)
 def publish(self: Any, job_id: str, run: int, index: int) -> str:
     """Make a segment public."""
-    return _follow(self, take(desk, publish_step, job_id, run, index), job_id, run)
+    return _follow(self, take(desk, PUBLISH, job_id, run, index), job_id, run)
 
 
 @app.task(bind=True, base=Step, name=queue.REPLY_CHAIN, max_retries=None)
 def reply_chain(self: Any, job_id: str, run: int) -> str:
     """Go on with the next segment, if there is one."""
-    following = take(desk, reply_chain_step, job_id, run)
+    following = take(desk, REPLY_CHAIN, job_id, run)
     said = _follow(self, following, job_id, run)
-    if not isinstance(following, Go):
-        return said
-    start = next_start(desk, job_id, run)
-    if start.index is None:
-        return f"all {start.segments} segments are live"
-    title = queue.Title(start.account, start.segments)
-    steps = queue.segment_steps(app, job_id, run, start.index, title)
-    # Last first, and before what was to follow anyway. This task ends as a success then; one
-    # that is replaced would stay "started" in Flower for ever.
-    self.request.chain = [*(self.request.chain or ()), *reversed(steps)]
-    return f"on to segment {start.index + 1}/{start.segments}"
+    start = following.follow if isinstance(following, Go) else None
+    if start is not None and start.index is not None:
+        title = queue.Title(start.account, start.segments)
+        steps = queue.segment_steps(app, job_id, run, start.index, title)
+        # Last first, and before what was to follow anyway. This task ends as a success then; one
+        # that is replaced would stay "started" in Flower for ever.
+        self.request.chain = [*(self.request.chain or ()), *reversed(steps)]
+    return said
 
 
 @app.task(bind=True, base=Step, name=queue.CLEANUP, max_retries=None)
 def cleanup(self: Any, job_id: str, run: int) -> str:
     """Take the staged files away, and call the job published if its thread is live."""
-    following = take(desk, cleanup_step, job_id, run)
+    following = take(desk, CLEANUP, job_id, run)
     said = _follow(self, following, job_id, run)
     if isinstance(following, Stop):
         tidy(desk, job_id)
@@ -111,7 +111,9 @@ def _follow(task: Any, following: Next, job_id: str, run: int) -> str:
     """Do with the chain what the step's outcome asks for; what Flower shows of it."""
     shown = task.request.argsrepr
     match following:
-        case Go(said):
+        case Go(said, delay):
+            if delay > PROMPT and task.request.chain:
+                task.request.chain[-1]["options"]["countdown"] = delay.total_seconds()
             return said
         case Stop(makes_room, said):
             task.request.chain = None

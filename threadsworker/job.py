@@ -205,6 +205,8 @@ class Done:
     progress: bool = True
     #: What was done, in a few words without content: Flower shows it.
     said: str = ""
+    #: When the next step is worth to be taken, if not at once.
+    delay: timedelta = timedelta(0)
 
 
 #: The step had been done before.

@@ -172,11 +172,11 @@ class _Measure:
         extra = (len(one.group().encode("utf-8", "surrogatepass")) - 1 for one in costly)
         self._extra = [0, *accumulate(extra)]
 
-    def __call__(self, start: int, end: int) -> int:
+    def before(self, place: int) -> int:
+        """What the text takes up to there; a stretch takes the difference."""
         if not self._places:
-            return end - start
-        before, behind = bisect_left(self._places, start), bisect_left(self._places, end)
-        return end - start + self._extra[behind] - self._extra[before]
+            return place
+        return place + self._extra[bisect_left(self._places, place)]
 
 
 class Cutter:
@@ -190,7 +190,7 @@ class Cutter:
     def __init__(self, text: str) -> None:
         self._text = text
         self._measure = _Measure(text)
-        self._parts = list(_parts(text))
+        self._parts = _parts(text)
         self._words: list[_Unit] = []
         self._next = 0
         self._load()
@@ -209,14 +209,14 @@ class Cutter:
         Unbreakable:
             A URL, mention, hashtag or grapheme cluster is longer than `room`.
         """
-        units, end, used = self._words, self._next, 0
+        units, end = self._words, self._next
         #: Where to cut, by how good the place is: the last that leaves it half full.
         best: dict[Level, int] = {}
-        position = start = units[self._next].start
+        start = units[end].start
+        before = self._measure.before(start)
         while end < len(units):
             unit = units[end]
-            used += self._measure(position, unit.end)
-            position = unit.end
+            used = self._measure.before(unit.end) - before
             if used > room:
                 break
             end += 1
@@ -235,9 +235,8 @@ class Cutter:
 
     def _load(self) -> None:
         """Move on to the next part that has words."""
-        while self.done and self._parts:
-            start, end = self._parts.pop(0)
-            self._words, self._next = list(_words(self._text, start, end)), 0
+        while self.done and (part := next(self._parts, None)) is not None:
+            self._words, self._next = list(_words(self._text, *part)), 0
 
     def _divide(self, room: int) -> Piece:
         """The next word does not fit: put its clusters in its place, and take again."""
@@ -293,8 +292,9 @@ def _clusters(text: str, word: _Unit, *, every: bool = True) -> Iterator[_Unit]:
         position = whole.end()
     stretches += _split(text, position, word.end, every=every)
     for start, end in stretches[:-1]:
-        sentence = _SENTENCE_END.search(text, start, end) is not None
-        yield _Unit(start, end, Level.SENTENCE if sentence and not every else Level.CLUSTER)
+        # Most end with a letter.
+        sentence = not (every or text[end - 1].isalnum()) and _SENTENCE_END.search(text, start, end)
+        yield _Unit(start, end, Level.SENTENCE if sentence else Level.CLUSTER)
     yield _Unit(stretches[-1][0], word.end, word.level)
 
 

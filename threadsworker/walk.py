@@ -21,17 +21,18 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from threadsworker.job import RESTING, JobState, WaitReason
 from threadsworker.settings import Settings
-from threadsworker.steps.cleanup import cleanup, tidy
-from threadsworker.steps.create_containers import create_containers
+from threadsworker.steps.cleanup import CLEANUP, tidy
+from threadsworker.steps.create_containers import CREATE_CONTAINERS
 from threadsworker.steps.desk import Desk
-from threadsworker.steps.poll_status import poll_status
+from threadsworker.steps.poll_status import POLL_STATUS
 from threadsworker.steps.presence import MISSED_BEATS, beat_every
-from threadsworker.steps.publish import publish
-from threadsworker.steps.reply_chain import next_segment, reply_chain
+from threadsworker.steps.publish import PUBLISH
+from threadsworker.steps.reply_chain import REPLY_CHAIN
 from threadsworker.steps.start import DATABASE_PATIENCE
-from threadsworker.steps.take import DATABASE_GAP, Again, Broken, Go, Next, Stop, take
+from threadsworker.steps.step import Again, Broken, Go, Next, Stop
+from threadsworker.steps.take import DATABASE_GAP, take
 from threadsworker.steps.upkeep import DISPATCH, silence_of
-from threadsworker.steps.upload import upload
+from threadsworker.steps.upload import UPLOAD
 from threadsworker.store import duties, jobs, runs, workers
 from threadsworker.store.database import clock
 from threadsworker.store.runs import Start
@@ -50,13 +51,9 @@ LOOK_EVERY = 0.2
 HELD = frozenset({WaitReason.NEEDS_RECONNECT, WaitReason.PAUSED})
 
 #: Steps of a segment, in their order, by the names of their messages.
-_OF_SEGMENT = {
-    "create_containers": create_containers,
-    "poll_status": poll_status,
-    "publish": publish,
-}
-_OF_JOB = {"upload": upload, "reply_chain": reply_chain, "cleanup": cleanup}
-_SEGMENT_CHAIN = (*_OF_SEGMENT, "reply_chain")
+_OF_SEGMENT = {step.name: step for step in (CREATE_CONTAINERS, POLL_STATUS, PUBLISH)}
+_OF_JOB = {step.name: step for step in (UPLOAD, REPLY_CHAIN, CLEANUP)}
+_SEGMENT_CHAIN = (*_OF_SEGMENT, REPLY_CHAIN.name)
 
 
 @dataclass(frozen=True)
@@ -92,10 +89,9 @@ def act(desk: Desk, hint: Hint) -> Next:
 def following(desk: Desk, hint: Hint, outcome: Next) -> Hint | None:
     """What comes after the step, for `Again` when its delay is over; None: the chain ends."""
     match outcome:
-        case Go() if hint.step == "reply_chain":
-            index = next_segment(desk, hint.job_id)
-            steps = () if index is None else _SEGMENT_CHAIN
-            return hint.then((*steps, *hint.rest), index)
+        case Go(follow=start) if start is not None:
+            steps = () if start.index is None else _SEGMENT_CHAIN
+            return hint.then((*steps, *hint.rest), start.index)
         case Go() if hint.rest:
             return hint.then(hint.rest, hint.index)
         case Again():
@@ -271,7 +267,7 @@ class Walker:
             if next_hint is None:
                 return
             hint = next_hint
-            nap(outcome.delay.total_seconds() if isinstance(outcome, Again) else 0.0)
+            nap(outcome.delay.total_seconds() if isinstance(outcome, Go | Again) else 0.0)
 
     def _nap(self, job_id: str, clock_off: float | None, seconds: float) -> None:
         if clock_off is not None:

@@ -97,7 +97,7 @@ def scene(home: Path, sandbox: Sandbox) -> Iterator[Scene]:
         eventually(partial(seen.waits, "processing"), timeout=90)
         sandbox.set_options(text_seconds=usual.text_seconds, detach_replies=True)
         seen.jobs["review"] = installed.json("post", f"{TEXTS[3]}\n---\nand its reply")["id"]
-        eventually(partial(seen.stands, "review", "FAILURE", "publish"), timeout=90)
+        eventually(partial(seen.stands, "review", "FAILURE", "cleanup"), timeout=90)
         sandbox.set_options(detach_replies=False)
         sandbox.plan_fault(refused(400, 100, f"{REFUSAL} ({ACCESS_TOKEN})"))
         seen.jobs["failed"] = installed.json("post", TEXTS[2])["id"]

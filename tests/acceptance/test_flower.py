@@ -73,16 +73,16 @@ def test_a_failed_step_tells_metas_words_and_what_to_do(seen: Scene) -> None:
 
 
 def test_a_job_that_needs_a_person_says_so(seen: Scene) -> None:
-    failed = seen.stands("review", "FAILURE", "publish")
+    failed = seen.stands("review", "FAILURE", "cleanup")
     assert failed is not None
-    assert failed["args"] == f"main/{seen.jobs['review']} run 1 segment 2/2"
+    assert failed["args"] == f"main/{seen.jobs['review']} run 1"
     assert failed["exception"].startswith("NeedsReview: segment 1 is live as ")
 
 
 def test_a_step_that_waits_tells_what_for_and_keeps_its_name(seen: Scene) -> None:
     waits = seen.waits("processing")
     assert waits is not None
-    assert waits["name"] == "threadsworker.poll_status"
+    assert waits["name"] == "threadsworker.publish"
     assert waits["exception"].startswith("waits: processing, until 20")
     assert not waits["traceback"]
     # Also when it comes back.

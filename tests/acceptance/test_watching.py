@@ -185,7 +185,7 @@ def test_every_line_is_an_object_and_names_its_job(watched: Watched) -> None:
     thread = [line for line in lines if line.get("job") == watched.jobs["thread"]]
     # What a step says, what Celery says before and after it, and what libraries say meanwhile.
     assert {line["logger"] for line in thread} >= {
-        "threadsworker.steps.take",
+        "threadsworker.steps.watch",
         "celery.worker.strategy",
         "celery.app.trace",
     }

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 from sqlmodel import col, update
 from typer.testing import CliRunner
 
+from tests.attempts import add_attempt
 from threadsworker import Client, Media, Post
 from threadsworker.cli.application import app
 from threadsworker.post import MediaKind
@@ -59,7 +60,7 @@ def job_id(engine: Engine, settings: Settings) -> Iterator[str]:
             containers.add(session, segment.id, item=0, threads_id="178", kind="image", now=now)
             made = containers.live(session, segment.id)[0]
             assert made.id is not None
-            containers.authorise(
+            add_attempt(
                 session,
                 claim,
                 attempt_id="attempt-1",

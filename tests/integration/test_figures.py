@@ -9,6 +9,7 @@ from pathlib import Path
 from prometheus_client import generate_latest
 from sqlalchemy import Engine
 
+from tests.attempts import add_attempt
 from tests.integration.test_store import LEASE, TROUBLE, add_account, add_job, held
 from threadsworker.job import AttemptState, SegmentState, WaitReason
 from threadsworker.metrics.collector import registry_of
@@ -135,7 +136,7 @@ def test_quotas_are_those_that_decide(engine: Engine) -> None:
             assert container.id is not None
             for attempt in range(dice.randint(0, 2)):
                 attempt_id = f"{number}-{attempt}"
-                containers.authorise(
+                add_attempt(
                     session,
                     claim,
                     attempt_id=attempt_id,

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session, col, select, update
 from typer.testing import CliRunner
 
+from tests.attempts import add_attempt
 from threadsworker import Client
 from threadsworker.cli.application import app
 from threadsworker.errors import InvalidSettings
@@ -81,7 +82,7 @@ def job_in(desk: Desk, client: Client, state: str, *, days: float, media: Any = 
         containers.add(session, segment.id, item=0, threads_id=job_id, kind="text", now=then)
         made = containers.live(session, segment.id)[0]
         assert made.id is not None
-        containers.authorise(
+        add_attempt(
             session,
             claim,
             attempt_id=f"a-{job_id}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from cryptography.fernet import Fernet
@@ -13,20 +14,26 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from threadsworker.crypto import Cipher
-from threadsworker.errors import ClaimLost, InvalidSettings, NotFound, NotPossible
-from threadsworker.job import AttemptState, JobState, StagedState, Trouble, WaitReason
+from threadsworker.errors import ClaimLost, NotFound
+from threadsworker.job import (
+    AttemptState,
+    JobState,
+    SegmentState,
+    StagedState,
+    Trouble,
+    WaitReason,
+)
 from threadsworker.post import MediaItem, MediaKind, Poll, ReplyControl, Segment
 from threadsworker.store import (
     accounts,
     containers,
     decisions,
     jobs,
+    prompt,
     runs,
     segments,
     staged,
-    standing,
     submission,
-    tables,
 )
 from threadsworker.store.database import clock, reading, transaction
 from threadsworker.store.jobs import Claim
@@ -198,7 +205,7 @@ def test_a_segment_has_one_live_container(engine: Engine) -> None:
         assert add(session, segment.id, item=0, threads_id="c3", kind="text", now=now)
     with reading(engine) as session:
         assert containers.live(session, segment.id)[0].threads_id == "c3"
-        assert containers.made(session, segment.id, item=0) == 2
+        assert containers.made(session, [segment.id]) == {(segment.id, 0): 2}
 
 
 def test_a_stale_worker_cannot_give_a_container_up(engine: Engine) -> None:
@@ -226,14 +233,18 @@ def test_an_attempt_is_on_record_with_its_quota_and_is_settled_once(engine: Engi
         containers.add(session, segment.id, item=0, threads_id="c1", kind="text", now=now)
         container = containers.live(session, segment.id)[0].id
         assert container is not None
-        containers.authorise(
+        move = partial(segments.move, session, segment.id)
+        move(source=[SegmentState.WAITING], to=SegmentState.READY_TO_CREATE)
+        move(source=[SegmentState.READY_TO_CREATE], to=SegmentState.PROCESSING)
+        prompt.authorise(
             session,
             claim,
             attempt_id=(attempt := "a1"),
             segment_id=segment.id,
+            index=0,
             container_id=container,
+            threads_id="c1",
             kind="post",
-            now=now,
         )
     with transaction(engine) as session:
         containers.settle(session, attempt, AttemptState.ACCEPTED)
@@ -347,48 +358,6 @@ def test_staged_files_are_counted_until_they_are_gone(engine: Engine) -> None:
         }
         staged.gone(session, job_id)
         assert staged.count(session, job_id) == 0
-
-
-def test_tokens_are_stored_in_the_dark_and_open_for_their_own_account_only(engine: Engine) -> None:
-    first, second = add_account(engine, "one"), add_account(engine, "two")
-    with reading(engine) as session:
-        opened = accounts.credentials(session, first, cipher=CIPHER, now=clock(session))
-        rows = session.execute(
-            text("SELECT access_token, github_token FROM threadsworker_account")
-        ).all()
-    assert opened.access_token == SecretStr("token-of-one")
-    assert not any("token-of" in value or "ghp-of" in value for row in rows for value in row)
-
-    with transaction(engine) as session:
-        stolen = session.get_one(tables.AccountRow, first).access_token
-        row = session.get_one(tables.AccountRow, second)
-        row.access_token = stolen
-        session.add(row)
-    with pytest.raises(InvalidSettings, match="another account"), reading(engine) as session:
-        accounts.credentials(session, second, cipher=CIPHER, now=clock(session))
-
-
-def test_a_new_token_wakes_the_jobs_that_wait_for_it(engine: Engine) -> None:
-    job_id = add_job(engine)
-    claim = held(engine, job_id)
-    with transaction(engine) as session:
-        until = clock(session) + timedelta(hours=1)
-        jobs.wait(session, claim, until=until, reason=WaitReason.NEEDS_RECONNECT, tries=0)
-        standing.disconnect(
-            session, claim.account_id, token_version=claim.token_version, now=clock(session)
-        )
-    add_account(engine)
-    with transaction(engine) as session:
-        assert accounts.find(session, "main").status == standing.AccountStatus.ACTIVE
-        assert runs.dispatch(session, silence=LEASE, now=clock(session), limit=10, concurrency=4)
-
-
-def test_an_account_with_jobs_is_not_removed(engine: Engine) -> None:
-    add_job(engine)
-    with pytest.raises(NotPossible, match="has jobs"), transaction(engine) as session:
-        accounts.remove(session, "main")
-    with pytest.raises(NotFound, match="known: main"), reading(engine) as session:
-        accounts.find(session, "nobody")
 
 
 def test_an_error_of_the_database_does_not_show_what_was_to_be_written(engine: Engine) -> None:

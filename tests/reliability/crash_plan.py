@@ -39,13 +39,17 @@ def plan(on: Sequence[Lane]) -> list[Case]:
             finally:
                 idle.put(lane)
 
-        publish = pool.submit(record, "publish.py", None)
+        publish = [pool.submit(record, module, None) for module in ("publish.py", "send.py")]
         settle = [pool.submit(record, "settle.py", doubt) for doubt in doubts]
         return [
             *single_crashes(points),
             *late_publishes(points),
             *double_crashes(points),
-            *line_crashes("line of publish", publish.result()),
+            *(
+                case
+                for lines in publish
+                for case in line_crashes("line of publish", lines.result())
+            ),
             *(
                 case
                 for doubt, lines in zip(doubts, settle, strict=True)

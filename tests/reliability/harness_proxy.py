@@ -132,7 +132,7 @@ class Postgres(Dialect):
     """
 
     #: Transactions that wrote nothing, and signs of life of a worker or of a claim.
-    _BACKGROUND = frozenset({"", "worker", "lease"})
+    _BACKGROUND = frozenset({"", "threadsworker_worker", "lease"})
 
     def __init__(self, gun: Gun) -> None:
         super().__init__(gun)
@@ -181,14 +181,13 @@ class Postgres(Dialect):
         return self._committing
 
     def _note(self, statement: str) -> None:
-        written = re.match(
-            r"(?s)(?:WITH .*\) )?(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)", statement
-        )
-        if written is not None:
-            renewal = re.match(
-                r"UPDATE threadsworker_job SET lease_until=\S+ wake_at=[^,]* WHERE", statement
-            )
-            self._written.append("lease" if renewal else written[1])
+        renewal = r"UPDATE threadsworker_job SET lease_until=\S+ wake_at=[^,]* WHERE"
+        if re.match(renewal, statement):
+            self._written.append("lease")
+            return
+        # One statement may write to several tables, each in a WITH of its own.
+        writes = r"(?:INSERT INTO|UPDATE|DELETE FROM) (threadsworker_\w+)"
+        self._written += re.findall(writes, statement)
 
 
 def _cut(data: bytes, head: int) -> int:

@@ -19,6 +19,8 @@ RESTORED = "tests/reliability/test_restored.py::test_"
 RENEW = "tests/reliability/test_refresh_crashes.py::test_"
 TOKENS = "threadsworker/store/tokens.py"
 PUBLISH = "threadsworker/steps/publish.py"
+SEND = "threadsworker/steps/send.py"
+PROMPT = "threadsworker/store/prompt.py"
 SETTLE = "threadsworker/steps/settle.py"
 CONTAINERS = "threadsworker/store/containers.py"
 
@@ -39,20 +41,19 @@ class Mutant:
 MUTANTS = [
     Mutant(
         "no intent",
-        PUBLISH,
-        "    containers.authorise(\n",
+        SEND,
+        "    prompt.authorise(\n",
         "    (lambda *a, **k: None)(\n",
         DOUBT + "an_attempt_is_written_down_before_it_is_sent",
     ),
     Mutant(
         "intent after the send",
         PUBLISH,
-        "    attempt_id = secrets.token_hex(16)\n    try:\n",
-        "    attempt_id = secrets.token_hex(16)\n"
-        "    assert work.container is not None\n"
-        "    desk.threads(load(desk, claim, work.row.index)[1])"
-        ".publish_container(work.container.threads_id)\n"
-        "    try:\n",
+        "    wait = write_attempt(session, claim, looked.work, attempt_id)\n",
+        "    assert looked.work.container is not None\n"
+        "    desk.threads(looked.work.account)"
+        ".publish_container(looked.work.container.threads_id)\n"
+        "    wait = write_attempt(session, claim, looked.work, attempt_id)\n",
         DOUBT + "an_attempt_is_written_down_before_it_is_sent",
     ),
     Mutant(
@@ -64,15 +65,15 @@ MUTANTS = [
     ),
     Mutant(
         "a new container for any refusal",
-        PUBLISH,
-        "    if _is_in_doubt(desk, work):\n        # This",
+        SEND,
+        "    if is_in_doubt(desk, work):\n        # This",
         "    if False:\n        # This",
         DOUBT + "a_refusal_of_a_second_send_proves_nothing_about_the_first",
         also=(CONTAINERS, "    if not dead and any(", "    if False and any("),
     ),
     Mutant(
         "the HTTP library repeats",
-        "threadsworker/http.py",
+        "threadsworker/connections.py",
         "max_retries=Retry(0, read=False, redirect=False)",
         "max_retries=Retry(2, allowed_methods=None)",
         HTTP,
@@ -106,10 +107,10 @@ MUTANTS = [
         "tests/reliability/test_fault_matrix.py::test_undisturbed_a_thread_is_live_at_once",
     ),
     Mutant(
-        "an attempt takes nothing from the quota",
-        CONTAINERS,
-        "    session.add(QuotaUseRow(",
-        "    (lambda row: None)(QuotaUseRow(",
+        "an attempt takes nothing from its quota",
+        PROMPT,
+        '            kind=given("kind"),\n            attempt_id=',
+        '            kind="none",\n            attempt_id=',
         STORE + "an_attempt_is_on_record_with_its_quota_and_is_settled_once",
     ),
     Mutant(
@@ -122,8 +123,8 @@ MUTANTS = [
     Mutant(
         "two threads share the same room",
         "threadsworker/steps/quota.py",
-        "        quota.reserve(session, claim, now=now)\n",
-        "        session.flush()\n",
+        "    quota.reserve(session, claim, now=now)\n",
+        "    session.flush()\n",
         QUOTAS + "two_threads_do_not_share_the_same_room",
     ),
     Mutant(
@@ -136,13 +137,21 @@ MUTANTS = [
     Mutant(
         "the thread goes on below a detached reply",
         "threadsworker/steps/read_back.py",
-        "    if work.row.reply_to is not None and",
-        "    if work.row.reply_to is None and",
+        "    if row.reply_to is not None and",
+        "    if row.reply_to is None and",
         REVIEW + "a_reply_in_the_wrong_place_stops_the_thread",
     ),
     Mutant(
+        "a segment goes out below one that was not read back",
+        PUBLISH,
+        "        and not work.is_below_unseen\n",
+        "",
+        REVIEW + "nothing_goes_out_below_what_was_not_seen",
+        also=(PUBLISH, "    return unseen_above(desk, api, work) or ", "    return "),
+    ),
+    Mutant(
         "long waits in the broker",
-        "threadsworker/steps/take.py",
+        "threadsworker/steps/outcomes.py",
         "    return delay > desk.settings.max_countdown\n",
         "    return delay > desk.settings.max_countdown * 1000\n",
         "tests/reliability/test_scheduling.py::"
@@ -158,9 +167,15 @@ MUTANTS = [
     Mutant(
         "the status is not read before the publish",
         PUBLISH,
-        "        outcome = observe(desk, claim, api, work.container)\n",
-        "        outcome = Done()\n",
+        "        status = desk.threads(work.account)"
+        ".container_status(container.threads_id).status\n",
+        "        status = StatusCode.FINISHED\n",
         DOUBT + "a_database_that_forgot_a_publish_is_reminded_by_the_container",
+        also=(
+            PUBLISH,
+            "        outcome = observe(desk, claim, api, work.container)\n",
+            "        outcome = Done()\n",
+        ),
     ),
     Mutant(
         "a stale worker's facts are thrown away",
@@ -205,7 +220,7 @@ MUTANTS = [
         "        pass\n",
         RESTORED + "a_container_of_before_is_given_up_only_when_meta_says_that_it_is_dead",
         also=(
-            PUBLISH,
+            SEND,
             "(container.published_at or container.restored_at)",
             "container.published_at",
         ),
@@ -213,20 +228,20 @@ MUTANTS = [
     Mutant(
         "what a restored backup has no container of is taken for unsent",
         "threadsworker/steps/create_containers.py",
-        "    if outcome := _over_budget(desk, work, 0) or audit(desk, api, work):\n",
-        "    if outcome := _over_budget(desk, work, 0):\n",
+        "    if outcome := _over_budget(work, work.made) or audit(desk, api, work):\n",
+        "    if outcome := _over_budget(work, work.made):\n",
         RESTORED + "a_thread_that_went_out_in_the_lost_time_is_not_posted_again",
         also=(
             PUBLISH,
-            "_not_yet(desk, work) or audit(desk, api, work) or _send",
-            "_not_yet(desk, work) or _send",
+            "_not_yet(desk, work) or audit(desk, api, work)",
+            "_not_yet(desk, work)",
         ),
     ),
     Mutant(
         "a container of a restored backup is sent again without a look at the posts",
         PUBLISH,
-        "_not_yet(desk, work) or audit(desk, api, work) or _send",
-        "_not_yet(desk, work) or _send",
+        "_not_yet(desk, work) or audit(desk, api, work)",
+        "_not_yet(desk, work)",
         RESTORED + "a_refusal_proves_nothing_about_what_the_backup_has_forgotten",
     ),
     Mutant(

@@ -29,9 +29,10 @@ SAMPLE = {
     "line of publish": 3,
     "line of settle": 3,
 }
-#: Fewest cases that the whole matrix must have: 26 calls, 7 points each, two sequels; and 7
-#: points each of 3 publishes and 3 read-backs, with 7 more each while the damage is repaired.
-SINGLE, DOUBLE = 364, 294
+#: Fewest cases that the whole matrix must have: both sides of 28 calls, of 26 commits and of 14
+#: messages, with two sequels; and 7 points each of 3 publishes and 3 read-backs, with 7 more each
+#: while the damage is repaired.
+SINGLE, DOUBLE = 272, 294
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,8 @@ def test_every_point_is_on_the_way_of_the_canonical_job(opened: list[Lane]) -> N
     for index in range(3):
         for letters in ("c0", "c1", "c2a", "c2b", "c3", "c4", "c5"):
             assert f"publish[{index}].{letters}" in names
-            assert f"read_back[{index}].{letters}" in names
+            # The last one is read back by the job's last message.
+            assert f"read_back[{index}].{letters}" in names or (index, letters) == (2, "c5")
 
 
 @pytest.mark.parametrize("family", ALL_FAMILIES)

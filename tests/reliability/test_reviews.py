@@ -143,6 +143,28 @@ def test_a_reply_in_the_wrong_place_can_be_deleted_and_published_again(
     is_published_once(world, job_id)
 
 
+def test_nothing_goes_out_below_what_was_not_seen(world: World) -> None:
+    def hide(_: Request) -> None:
+        # The next question is where the second segment is, while the third's container is made.
+        # It is asked three times.
+        fault = {"match": {"method": "GET"}, "act": False, "answer": {"status": 500}, "times": 3}
+        world.sandbox.plan_fault(fault)
+
+    world.sandbox.set_options(detach_replies=True)
+    second = {"match": {"path_regex": "/threads_publish$", "nth": 2}}
+    world.sandbox.plan_fault(second, on_hit=hide)
+    job_id = enqueue(world)
+    world.run()
+    assert in_review(world, job_id, "reply_detached").segments[2].container_id is not None
+    assert texts(world) == ["First.", "Second."]
+    # Its container would reply to the post that is deleted now: another one is made.
+    world.client.acting_as("main").delete(world.sandbox.posts()[1].id)
+    world.sandbox.set_options(detach_replies=False)
+    world.client.resolve(job_id, not_published=True)
+    world.run()
+    is_published_once(world, job_id)
+
+
 def test_a_parent_that_is_deleted_under_the_thread_is_for_a_person(world: World) -> None:
     def delete(_: Request) -> None:
         token = {"Authorization": f"Bearer {ACCESS_TOKEN}"}

@@ -258,7 +258,9 @@ def test_a_worker_that_slept_through_a_change_does_no_harm(
     world: World, change: str, step: str, after: int, side: Any
 ) -> None:
     """It froze on its way to the publish, or behind it, and goes on after the change."""
-    job_id = enqueue(world, "An old post.")
+    # A text is not looked at before its publish.
+    media = ["https://example.com/a.mp4"] if step == "poll_status" else []
+    job_id = enqueue(world, "An old post.", media=media)
     world.run(until=lambda: bool(world.messages) and world.messages[0].name == step)
     zombie = Zombie(world, world.messages.pop(0), Ambush("freeze", side, after))
     assert zombie.is_frozen

@@ -7,6 +7,8 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from tests.reliability.doubt import HOUR, LOST, THREAD, enqueue, is_published_once, job, texts
@@ -15,7 +17,9 @@ from tests.reliability.waits import THROTTLE, USER, add_other, calls, picture, r
 from threadsworker.errors import NotPossible
 from threadsworker.sandbox.request import Request
 from threadsworker.staging.github import PARALLEL
+from threadsworker.steps.desk import Desk
 from threadsworker.steps.quota import figures
+from threadsworker.steps.step import Stop
 from threadsworker.store import accounts, standing
 from threadsworker.store.database import clock
 
@@ -320,3 +324,23 @@ def test_every_wait_says_what_for(world: World) -> None:
 
     world.run(until=look)
     assert set(seen) == {"processing", "quota"}
+
+
+# A key that does not fit
+
+
+@pytest.mark.parametrize("step", ["upload", "create_containers", "publish", "cleanup"])
+def test_a_worker_with_another_key_parks_the_job(world: World, step: str) -> None:
+    job_id = enqueue(world, "A text.")
+    world.run(until=lambda: bool(world.messages) and world.messages[0].name == step)
+    key = SecretStr(Fernet.generate_key().decode())
+    stranger = Desk(world.settings.model_copy(update={"secret_key": key}), now=world.clock.moment)
+    assert isinstance(world.handle(world.messages.pop(0), stranger), Stop)
+    stranger.engine.dispose()
+    parked = job(world, job_id)
+    assert (parked.state, parked.reason) == ("waiting", "needs_reconnect")
+    assert world.broken == []
+    # One that has the right key looks again after a while.
+    world.run()
+    assert job(world, job_id).state == "published"
+    assert texts(world) == ["A text."]

@@ -28,7 +28,7 @@ from threadsworker.settings import Settings, load_settings
 from threadsworker.steps import recurring, sweep, upkeep
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.start import prepare
-from threadsworker.steps.take import Again, Next, Stop
+from threadsworker.steps.step import Again, Go, Next, Stop
 from threadsworker.store.runs import Start
 from threadsworker.walk import Hint, act, first, following
 
@@ -142,7 +142,7 @@ class World:
             return Stop()
         hint = following(desk, message.hint, outcome)
         if hint is not None:
-            delay = outcome.delay.total_seconds() if isinstance(outcome, Again) else 0.0
+            delay = outcome.delay.total_seconds() if isinstance(outcome, Go | Again) else 0.0
             self._send(hint, delay)
         return outcome
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from sqlmodel import Session
+
 from threadsworker.errors import ApiError, NoAnswer, RateLimited, Unavailable
 from threadsworker.job import TERMINAL, Done, Finished, Outcome, Wait, WaitReason
 from threadsworker.steps.desk import Desk, OnHold
+from threadsworker.steps.read_back import read_back
+from threadsworker.steps.step import Step
 from threadsworker.steps.troubles import outcome_of
-from threadsworker.store import jobs, segments, staged, standing
+from threadsworker.store import endings, jobs, staged, standing
 from threadsworker.store.database import clock
+from threadsworker.store.endings import Ending
 from threadsworker.store.jobs import Claim
 
 #: Passing troubles after which a thread that is live is called published although its files
@@ -18,11 +23,30 @@ from threadsworker.store.jobs import Claim
 CLEANUP_TRIES = 3
 
 
-def cleanup(desk: Desk, claim: Claim) -> Outcome:
-    """The last step: every segment is live, so nobody needs the staged files any more."""
+def _see(desk: Desk, job_id: str, run: int, _index: int | None) -> Ending | None:
     with desk.reading() as session:
-        if segments.next_index(session, claim.job_id) is not None:
-            return Wait(delay=desk.settings.dispatch_every, reason=WaitReason.BACKOFF, rewind=True)
+        return endings.find(session, job_id, run)
+
+
+def _look(desk: Desk, ending: Ending) -> Ending | Outcome:
+    """The last segment is read back, for which no claim is needed: what is seen is a fact."""
+    if ending.missing:
+        return Wait(delay=desk.settings.dispatch_every, reason=WaitReason.BACKOFF, rewind=True)
+    for row in ending.unseen:
+        api = desk.threads(desk.credentials_of(ending.account, now=ending.now))
+        if not isinstance(outcome := read_back(desk, api, row), Done):
+            return outcome
+    return ending
+
+
+def _begin(
+    _desk: Desk, _session: Session, _claim: Claim, looked: Ending | Outcome
+) -> Outcome | Ending:
+    return looked if isinstance(looked, Outcome) or looked.is_staged else Finished()
+
+
+def _act(desk: Desk, claim: Claim, _ending: Ending) -> Outcome:
+    """Every segment is live and was seen, so nobody needs the staged files any more."""
     try:
         unstage(desk, claim.job_id, account_id=claim.account_id)
     except OnHold:
@@ -32,6 +56,9 @@ def cleanup(desk: Desk, claim: Claim) -> Outcome:
         if passing and claim.tries < CLEANUP_TRIES:
             return outcome_of(error, tries=claim.tries, dice=desk.dice)
     return Finished()
+
+
+CLEANUP = Step("cleanup", see=_see, look=_look, begin=_begin, act=_act)
 
 
 def tidy(desk: Desk, job_id: str) -> Outcome:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TypeVar
 
-from threadsworker.errors import NotReady, Unavailable
+from sqlmodel import Session
+
+from threadsworker.errors import ApiError, NoAnswer, NotReady, Unavailable
 from threadsworker.job import (
     PASSED,
     Done,
@@ -22,21 +23,23 @@ from threadsworker.job import (
 from threadsworker.post import MediaItem, MediaKind
 from threadsworker.steps.audit import audit
 from threadsworker.steps.desk import Desk
-from threadsworker.steps.observe import OLDEST_CONTAINER, observe
+from threadsworker.steps.observe import OLDEST_CONTAINER, observe_all
+from threadsworker.steps.parallel import as_they_come
+from threadsworker.steps.read_back import Seen, look_back, unseen_above
+from threadsworker.steps.step import Step, Written
 from threadsworker.steps.troubles import is_final, lag, trouble_of
-from threadsworker.steps.work import Work, load_from, record_share
-from threadsworker.store import containers, jobs, segments
+from threadsworker.steps.work import Work, load_after, record_share, see
+from threadsworker.store import containers, prompt, segments, standing
+from threadsworker.store.claims import lost
 from threadsworker.store.containers import TOO_OLD
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
 from threadsworker.subject import carried
-from threadsworker.threads_api import ContainerSpec, MediaType, ThreadsApi
+from threadsworker.threads_api import ContainerSpec, Made, MediaType, ThreadsApi
 
 #: Containers made for one item of one segment before it is given up. Orphans are harmless:
 #: they are invisible and die within a day.
 BUDGET = 5
-#: Requests to Meta at the same time.
-PARALLEL = 8
 #: Seconds to the next try after Meta does not know the carousel's items yet (30 to 60
 #: seconds were seen), and how often before they are made anew.
 ITEM_LAG = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
@@ -44,32 +47,35 @@ ITEM_LAG = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 #: a deleted post is answered in the same words, for ever.
 PARENT_LAG = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 
-Item = TypeVar("Item")
+
+def _see(desk: Desk, job_id: str, run: int, index: int | None) -> Work | None:
+    return see(desk, job_id, run, index, media=True)
 
 
-def create_containers(desk: Desk, claim: Claim, index: int) -> Outcome:
+def _begin(desk: Desk, session: Session, _claim: Claim, work: Work) -> Outcome | Work:
+    if work.live or work.container is not None:
+        return PASSED
+    if work.before is not None and work.reply_to is None:
+        return Wait(delay=desk.settings.dispatch_every, reason=WaitReason.BACKOFF, rewind=True)
+    segments.move(
+        session,
+        work.row.id,
+        source=[SegmentState.READY_TO_CREATE],
+        to=SegmentState.CREATING,
+    )
+    return work
+
+
+def _act(desk: Desk, claim: Claim, work: Work) -> Outcome | Written:
     """
-    Make the container of segment `index`, after its carousel items if it has any.
+    Make the segment's container, after its carousel items if it has any.
 
     Carousel items need no parent, so those of all segments to come are made at once.
     """
-    works, account = load_from(desk, claim, index)
-    work, api = works[0], desk.threads(account)
-    if work.live or work.container is not None:
-        return PASSED
-    if index > 0 and work.reply_to is None:
-        return Wait(delay=desk.settings.dispatch_every, reason=WaitReason.BACKOFF, rewind=True)
-    with desk.transaction() as session:
-        jobs.check(session, claim)
-        segments.move(
-            session,
-            work.row.id,
-            source=[SegmentState.READY_TO_CREATE],
-            to=SegmentState.CREATING,
-        )
+    api = desk.threads(work.account)
     try:
         return (
-            _create_items(desk, api, works)
+            _create_items(desk, claim, api, work)
             or _await_items(desk, claim, api, work)
             or _create_post(desk, claim, api, work)
         )
@@ -79,44 +85,53 @@ def create_containers(desk: Desk, claim: Claim, index: int) -> Outcome:
         raise
 
 
-def _create_items(desk: Desk, api: ThreadsApi, works: Sequence[Work]) -> Outcome | None:
-    """Make the carousel items that have no container, of all these segments."""
-    missing = [
-        (work, position, item)
-        for work in works
-        if work.kind == "carousel" and not work.live and work.container is None
-        for position, item in enumerate(work.planned.media, 1)
-        if position not in work.containers
-    ]
+CREATE_CONTAINERS = Step("create_containers", see=_see, begin=_begin, act=_act)
+
+
+def _create_items(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome | None:
+    """Make the carousel items that have no container: of this segment, and then of all to come."""
+    missing = _missing_items(work)
+    if missing or work.has_carousels_ahead:
+        after = load_after(desk, claim, work)
+        missing += [one for later in after for one in _missing_items(later)]
     if not missing:
         return None
-    for work, position, _ in missing:
-        if outcome := _over_budget(desk, work, position):
-            return outcome
+    if outcome := _items_over_budget(desk, missing):
+        return outcome
 
-    def create(task: tuple[Work, int, MediaItem]) -> None:
-        work, position, item = task
-        spec = _media_spec(work, item, carousel_item=True)
-        _record(desk, work, position, api.create_container(spec).id, item.kind.value)
+    def create(task: tuple[Work, int, MediaItem]) -> Made:
+        of, _, item = task
+        return api.create_container(_media_spec(of, item, carousel_item=True))
 
-    _all_at_once(create, missing)
-    # Those just made are not FINISHED, and are looked at by the next message.
-    return Wait(delay=timedelta(seconds=0.5), reason=WaitReason.PROCESSING)
+    for (of, position, item), made in as_they_come(create, missing):
+        _record(desk, of, position, made.id, item.kind.value)
+    # They are looked at by the message that comes back when the last of them may be ready.
+    kinds = {item.kind.value for _, _, item in missing}
+    delay = max(desk.expectation(kind).first_look() for kind in kinds)
+    return Wait(delay=delay, reason=WaitReason.PROCESSING)
+
+
+def _missing_items(work: Work) -> list[tuple[Work, int, MediaItem]]:
+    if work.kind != "carousel" or work.live or work.container is not None:
+        return []
+    items = enumerate(work.planned.media, 1)
+    return [(work, place, item) for place, item in items if place not in work.containers]
 
 
 def _await_items(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome | None:
     """None when every carousel item of this segment reads FINISHED."""
+    if not any(work.containers):
+        return None
     pending = [
         container
         for item, container in sorted(work.containers.items())
         if item > 0 and container.status != "FINISHED"
     ]
-    with desk.reading() as session:
-        oldest = clock(session) - OLDEST_CONTAINER
+    oldest = work.now - OLDEST_CONTAINER
     if any(one.item > 0 and one.created_at < oldest for one in work.containers.values()):
         # They would die in the hands of the carousel.
         return _items_anew(desk, claim, work, death=TOO_OLD)
-    outcomes = _all_at_once(lambda container: observe(desk, claim, api, container), pending)
+    outcomes = observe_all(desk, claim, api, pending)
     worst = [outcome for outcome in outcomes if not isinstance(outcome, Done)]
     for outcome in worst:
         if not isinstance(outcome, Wait):
@@ -124,18 +139,58 @@ def _await_items(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outco
     return max(worst, key=lambda wait: (wait.rewind, wait.delay), default=None)  # type: ignore[union-attr]
 
 
-def _create_post(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
-    if outcome := _over_budget(desk, work, 0) or audit(desk, api, work):
+def _create_post(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome | Written:
+    if outcome := _over_budget(work, work.made) or audit(desk, api, work):
         return outcome
+    if work.is_below_film and (outcome := unseen_above(desk, api, work)):
+        return outcome
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        looked = pool.submit(carried(_look_back), api, work)
+        try:
+            made = api.create_container(_post_spec(work))
+        except NotReady as error:
+            return _not_known_yet(desk, claim, work, error)
+        finally:
+            back = looked.result()
+    if isinstance(back, Review):
+        # The container just made hangs in the wrong place: it is forgotten, and dies.
+        return back
+    return _made(desk, claim, work, made, back)
+
+
+def _look_back(api: ThreadsApi, work: Work) -> Seen | Review | None:
+    """The segment before, while this one's container is made; None if there is nothing to see."""
+    if not work.is_below_unseen:
+        return None
+    assert work.before is not None
     try:
-        made = api.create_container(_post_spec(work))
-    except NotReady as error:
-        return _not_known_yet(desk, claim, work, error)
-    _record(desk, work, 0, made.id, work.kind)
-    if made.instagram is not None:
-        with desk.transaction() as session:
+        return look_back(api, work.before)
+    except (ApiError, NoAnswer):
+        # Nothing is published below it until it was seen: there is time to look again.
+        return None
+
+
+def _made(desk: Desk, claim: Claim, work: Work, made: Made, back: Seen | None) -> Written:
+    """Store the id, in a commit that is made at once, and let the job go."""
+    delay = desk.expectation(work.kind).first_look()
+    with desk.transaction() as session:
+        is_held = prompt.container_made(
+            session,
+            claim,
+            segment_id=work.row.id,
+            threads_id=made.id,
+            kind=work.kind,
+            seen=None if back is None or work.before is None else (work.before.id, back.permalink),
+            silence=desk.settings.lease,
+            delay=delay,
+        )
+        if claim.throttled:
+            standing.heard(session, claim.account_id, now=clock(session))
+        if made.instagram is not None:
             record_share(session, claim, work, made.instagram)
-    return Done(said=f"container {made.id}")
+    if not is_held:
+        raise lost(claim)
+    return Written(Done(said=f"container {made.id}", delay=delay))
 
 
 def _not_known_yet(desk: Desk, claim: Claim, work: Work, error: NotReady) -> Outcome:
@@ -182,28 +237,12 @@ def _pause(desk: Desk, claim: Claim, work: Work, *, about_items: bool) -> timede
 
 
 def _record(desk: Desk, work: Work, item: int, threads_id: str, kind: str) -> None:
-    """Store the id in a commit of its own, at once."""
+    """Store the id of a carousel item in a commit of its own, at once."""
     with desk.transaction() as session:
-        containers.add(
-            session,
-            work.row.id,
-            item=item,
-            threads_id=threads_id,
-            kind=kind,
-            now=clock(session),
-        )
-        if item == 0:
-            segments.move(
-                session,
-                work.row.id,
-                source=[SegmentState.CREATING, SegmentState.READY_TO_CREATE],
-                to=SegmentState.PROCESSING,
-            )
+        containers.add(session, work.row.id, item=item, threads_id=threads_id, kind=kind)
 
 
-def _over_budget(desk: Desk, work: Work, item: int) -> Outcome | None:
-    with desk.reading() as session:
-        made = containers.made(session, work.row.id, item=item)
+def _over_budget(work: Work, made: int) -> Outcome | None:
     if made < BUDGET:
         return None
     return Failed(
@@ -214,6 +253,17 @@ def _over_budget(desk: Desk, work: Work, item: int) -> Outcome | None:
             advice="Look at the job's events for Meta's words; change the media if it names them.",
         )
     )
+
+
+def _items_over_budget(
+    desk: Desk, missing: Sequence[tuple[Work, int, MediaItem]]
+) -> Outcome | None:
+    with desk.reading() as session:
+        made = containers.made(session, {work.row.id for work, _, _ in missing})
+    for work, place, _ in missing:
+        if outcome := _over_budget(work, made.get((work.row.id, place), 0)):
+            return outcome
+    return None
 
 
 def _media_spec(work: Work, item: MediaItem, *, carousel_item: bool) -> ContainerSpec:
@@ -257,13 +307,3 @@ def _post_spec(work: Work) -> ContainerSpec:
         crossreshare_to_ig=planned.share_to_instagram,
         crossreshare_to_ig_dark_mode=planned.instagram_dark_mode,
     )
-
-
-Result = TypeVar("Result")
-
-
-def _all_at_once(act: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """`act` on every item, several at a time. All are tried; then the first error is raised."""
-    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
-        futures = [pool.submit(carried(act), item) for item in items]
-    return [future.result() for future in futures]

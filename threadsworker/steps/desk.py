@@ -31,11 +31,17 @@ from threadsworker.staging import Staging
 from threadsworker.staging.github import GitHubStaging
 from threadsworker.steps.expecting import Expectations
 from threadsworker.store import accounts, standing
+from threadsworker.store.account_row import AccountRow
 from threadsworker.store.accounts import Credentials
 from threadsworker.store.database import clock, make_engine, reading, transaction
 from threadsworker.threads_api import ThreadsApi
 
 logger = logging.getLogger(__name__)
+
+
+#: How long a connection to the database is used again unasked. A step whose statement is lost
+#: with it is taken again.
+TRUSTED_FOR = timedelta(seconds=5)
 
 
 class OnHold(ThreadsWorkerError):
@@ -51,6 +57,13 @@ def paused(service: Service, pause: timedelta) -> None:
     """Count that a service asked for a pause."""
     counting.count(THROTTLES, service=service)
     counting.count(THROTTLE_SECONDS, max(0.0, pause.total_seconds()), service=service)
+
+
+def _redacted(account: Credentials) -> Credentials:
+    redact(account.access_token)
+    if account.github_token is not None:
+        redact(account.github_token)
+    return account
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,10 @@ class Desk:
     @cached_property
     def engine(self) -> Engine:
         return make_engine(
-            self.settings.sqlalchemy_url, now=self.now, idle_limit=self.settings.lease
+            self.settings.sqlalchemy_url,
+            now=self.now,
+            idle_limit=self.settings.lease,
+            trusted_for=TRUSTED_FOR,
         )
 
     @cached_property
@@ -125,10 +141,11 @@ class Desk:
     def credentials(self, session: Session, account_id: str) -> Credentials:
         """The account's tokens, opened, and from now on redacted wherever they are logged."""
         found = accounts.credentials(session, account_id, cipher=self.cipher, now=clock(session))
-        redact(found.access_token)
-        if found.github_token is not None:
-            redact(found.github_token)
-        return found
+        return _redacted(found)
+
+    def credentials_of(self, row: AccountRow, *, now: datetime) -> Credentials:
+        """The same, of a row that was read already, as it is `now`."""
+        return _redacted(accounts.credentials_of(row, cipher=self.cipher, now=now))
 
     def admit(self, account: Credentials) -> None:
         """Raise OnHold if nothing may be done for the account now."""

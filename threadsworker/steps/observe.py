@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from threadsworker.counting import observe as observe_seconds
@@ -19,6 +20,7 @@ from threadsworker.job import (
     WaitReason,
 )
 from threadsworker.steps.desk import Desk
+from threadsworker.steps.parallel import all_at_once
 from threadsworker.store import containers, segments
 from threadsworker.store.containers import TOO_OLD
 from threadsworker.store.database import clock
@@ -58,17 +60,50 @@ def observe(desk: Desk, claim: Claim, api: ThreadsApi, container: ContainerRow) 
 
     Only for containers of which no publish was ever sent: others are for `settle`.
     """
-    assert container.id is not None
+    return observe_all(desk, claim, api, [container])[0]
+
+
+def observe_all(
+    desk: Desk, claim: Claim, api: ThreadsApi, found: Sequence[ContainerRow]
+) -> list[Outcome]:
+    """The same of several at a time, which is kept in one commit."""
+
+    def ask(container: ContainerRow) -> ContainerStatus | None:
+        if _is_too_old(desk, container, now):
+            return None
+        try:
+            return api.container_status(container.threads_id)
+        except (NotReady, RequestRefused):
+            return None
+
     with desk.reading() as session:
-        age = clock(session) - container.created_at
-    if age > OLDEST_CONTAINER and knows_all(desk, container):
-        # It might die between this look and its publish.
-        return bury(desk, claim, container, death=TOO_OLD)
-    try:
-        status = api.container_status(container.threads_id)
-    except (NotReady, RequestRefused):
-        return _not_known(desk, claim, container)
-    age = _note(desk, container, status)
+        now = clock(session)
+    answers = list(zip(found, all_at_once(ask, found), strict=True))
+    told = [(one, status) for one, status in answers if status is not None]
+    if told:
+        with desk.transaction() as session:
+            now = clock(session)
+            for container, status in told:
+                assert container.id is not None
+                containers.observed(session, container.id, status=status.status, now=now)
+    return [_judged(desk, claim, container, status, now) for container, status in answers]
+
+
+def _is_too_old(desk: Desk, container: ContainerRow, now: datetime) -> bool:
+    """Whether it might die between this look and its publish, and can be given up."""
+    return now - container.created_at > OLDEST_CONTAINER and knows_all(desk, container)
+
+
+def _judged(
+    desk: Desk, claim: Claim, container: ContainerRow, status: ContainerStatus | None, now: datetime
+) -> Outcome:
+    age = now - container.created_at
+    if status is None:
+        if _is_too_old(desk, container, now):
+            return bury(desk, claim, container, death=TOO_OLD)
+        return _not_known(desk, claim, container, age)
+    if status.status is StatusCode.FINISHED and container.finished_at is None:
+        observe_seconds(PROCESSING_SECONDS, age.total_seconds(), kind=container.kind)
     if status.status in (StatusCode.FINISHED, StatusCode.PUBLISHED):
         return Done(said=f"container {container.threads_id} {status.status}")
     if status.status is StatusCode.IN_PROGRESS:
@@ -127,21 +162,7 @@ def bury(
     )
 
 
-def _note(desk: Desk, container: ContainerRow, status: ContainerStatus) -> timedelta:
-    """Keep what Meta said; the container's age."""
-    assert container.id is not None
-    with desk.transaction() as session:
-        now = clock(session)
-        containers.observed(session, container.id, status=status.status, now=now)
-    age = now - container.created_at
-    if status.status is StatusCode.FINISHED and container.finished_at is None:
-        observe_seconds(PROCESSING_SECONDS, age.total_seconds(), kind=container.kind)
-    return age
-
-
-def _not_known(desk: Desk, claim: Claim, container: ContainerRow) -> Outcome:
-    with desk.reading() as session:
-        age = clock(session) - container.created_at
+def _not_known(desk: Desk, claim: Claim, container: ContainerRow, age: timedelta) -> Outcome:
     if age < UNKNOWN_FOR:
         return Wait(delay=timedelta(seconds=1), reason=WaitReason.PROCESSING)
     if not knows_all(desk, container) and container.item == 0:

@@ -16,7 +16,7 @@ from threadsworker import report
 from threadsworker.errors import NoAnswer, NotReady, RequestRefused, Unavailable
 from threadsworker.job import Failed, Outcome, Trouble, Wait, WaitReason
 from threadsworker.steps.desk import Desk
-from threadsworker.store import accounts, jobs, quota
+from threadsworker.store import accounts, clearance, jobs, quota
 from threadsworker.store.accounts import Credentials
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
@@ -29,33 +29,54 @@ logger = logging.getLogger(__name__)
 FRESH, FRESH_FOR_NO = timedelta(seconds=60), timedelta(seconds=2)
 
 
-def reserve(desk: Desk, claim: Claim, account: Credentials) -> Outcome | None:
-    """
-    None when room for all that the job has still to send is set aside, or was before.
+def look(desk: Desk, account: Credentials, *, age: timedelta | None) -> None:
+    """Ask Meta for the account's figures, if those of that age are too old for a "yes"."""
+    if age is None or age > FRESH:
+        refresh(desk, desk.threads(account), account.account_id)
 
-    Else the job waits until there may be room, or fails, as its policy says.
+
+def set_aside(session: Session, claim: Claim, *, now: datetime) -> Outcome | datetime | None:
+    """
+    None when room for all that the job has still to send is set aside.
+
+    Else when there may be room, as far as is known; or there never will be.
+    """
+    accounts.lock(session, claim.account_id)
+    if clearance.is_roomy(session, claim.account_id, job_id=claim.job_id):
+        quota.reserve(session, claim, now=now)
+        return None
+    looks = []
+    for kind, need in quota.needed(session, claim.job_id).items():
+        window = quota.window(session, claim.account_id, kind, now=now, without=claim.job_id)
+        if need > (most := max(window.total, quota.TOTALS[kind])):
+            return Failed(_too_long(kind, need, most))
+        looks.append(window.opens_at(need, now))
+    if looks and (later := max(looks)) > now:
+        return later
+    quota.reserve(session, claim, now=now)
+    return None
+
+
+def reserve(
+    desk: Desk, claim: Claim, account: Credentials, later: datetime, *, waits: bool
+) -> Outcome | None:
+    """
+    There was no room: if the figures are not of this moment, Meta is asked again.
+
+    None when it is set aside now; else the job waits until there may be room, or fails, as its
+    policy says.
     """
     with desk.reading() as session:
-        if quota.is_reserved(session, claim.job_id):
-            return None
-        asks, waits = quota.policy(session, claim.job_id)
         age = _age(session, claim.account_id)
-    if not asks:
-        return None
-    api = desk.threads(account)
-    if age is None or age > FRESH:
-        age = refresh(desk, api, claim.account_id)
-    room = _set_aside(desk, claim)
-    if isinstance(room, datetime) and age > FRESH_FOR_NO:
-        refresh(desk, api, claim.account_id)
-        room = _set_aside(desk, claim)
-    match room:
-        case datetime():
-            return _full(desk, claim, room, waits=waits)
-        case Trouble():
-            return Failed(room)
-        case None:
-            return None
+    if age is not None and age > FRESH_FOR_NO:
+        refresh(desk, desk.threads(account), claim.account_id)
+        with desk.transaction() as session:
+            jobs.check(session, claim)
+            room = set_aside(session, claim, now=clock(session))
+        if not isinstance(room, datetime):
+            return room
+        later = room
+    return _full(desk, later, waits=waits)
 
 
 def _age(session: Session, account_id: str) -> timedelta | None:
@@ -136,24 +157,6 @@ def _told(found: PublishingLimit) -> dict[Kind, Told]:
     }
 
 
-def _set_aside(desk: Desk, claim: Claim) -> datetime | Trouble | None:
-    """None if room is set aside now; when to look again; or why there never will be room."""
-    with desk.transaction() as session:
-        now = clock(session)
-        jobs.check(session, claim)
-        accounts.lock(session, claim.account_id)
-        looks = []
-        for kind, need in quota.needed(session, claim.job_id).items():
-            window = quota.window(session, claim.account_id, kind, now=now, without=claim.job_id)
-            if need > (most := max(window.total, quota.TOTALS[kind])):
-                return _too_long(kind, need, most)
-            looks.append(window.opens_at(need, now))
-        if looks and (later := max(looks)) > now:
-            return later
-        quota.reserve(session, claim, now=now)
-    return None
-
-
 def _too_long(kind: str, need: int, total: int) -> Trouble:
     return Trouble(
         code="quota.too_small",
@@ -163,7 +166,7 @@ def _too_long(kind: str, need: int, total: int) -> Trouble:
     )
 
 
-def _full(desk: Desk, claim: Claim, look_at: datetime, *, waits: bool) -> Outcome:
+def _full(desk: Desk, look_at: datetime, *, waits: bool) -> Outcome:
     with desk.reading() as session:
         now = clock(session)
     if not waits:

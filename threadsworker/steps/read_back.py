@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from threadsworker.errors import NotReady, RequestRefused
 from threadsworker.job import Done, Outcome, Review, Trouble, Wait, WaitReason
 from threadsworker.steps.desk import Desk
@@ -10,7 +12,7 @@ from threadsworker.steps.troubles import lag, trouble_of
 from threadsworker.steps.work import Work
 from threadsworker.store import segments
 from threadsworker.store.database import clock
-from threadsworker.store.jobs import Claim
+from threadsworker.store.tables import SegmentRow
 from threadsworker.threads_api import MediaObject, ThreadsApi
 
 #: Seconds to the next look at a post that is live and not visible yet. A few seconds were
@@ -21,39 +23,66 @@ _NO_SUCH_POST = (100, 33)
 FIELDS = ("id", "permalink", "is_reply", "replied_to", "root_post")
 
 
-def read_back(desk: Desk, claim: Claim, api: ThreadsApi, work: Work) -> Outcome:
+@dataclass(frozen=True)
+class Seen:
+    """The segment was seen where it belongs."""
+
+    permalink: str | None
+
+
+def look_back(api: ThreadsApi, row: SegmentRow) -> Seen | Review:
     """
-    Done when the segment was seen where it belongs, or is gone for good.
+    Read a segment that is live, which is one call.
 
     Meta has published video replies as posts of their own, with HTTP 200. A chain does not
     go on below a post that hangs in the wrong place.
+
+    Raises
+    ------
+    ApiError, NoAnswer:
+        It is not visible, or not yet.
     """
-    assert work.row.media_id is not None
-    try:
-        post = api.media(work.row.media_id, fields=FIELDS)
-    except (NotReady, RequestRefused) as error:
-        return _not_seen(desk, work, error)
-    if work.row.reply_to is not None and _is_detached(post, work.row.reply_to):
+    assert row.media_id is not None
+    post = api.media(row.media_id, fields=FIELDS)
+    if row.reply_to is not None and _is_detached(post, row.reply_to):
         return Review(
             Trouble(
                 code="reply_detached",
-                message=f"segment {work.row.index} is live as {work.row.media_id}, and not under "
-                f"{work.row.reply_to}",
+                message=f"segment {row.index} is live as {row.media_id}, and not under "
+                f"{row.reply_to}",
                 advice="Delete it and retry from here, or accept it where it is.",
             )
         )
-    return _seen(desk, work, permalink=post.permalink)
+    return Seen(post.permalink)
 
 
-def _not_seen(desk: Desk, work: Work, error: NotReady | RequestRefused) -> Outcome:
+def read_back(desk: Desk, api: ThreadsApi, row: SegmentRow) -> Outcome:
+    """Done when the segment was seen where it belongs, or is gone for good."""
+    try:
+        found = look_back(api, row)
+    except (NotReady, RequestRefused) as error:
+        return _not_seen(desk, row, error)
+    return found if isinstance(found, Review) else _seen(desk, row, permalink=found.permalink)
+
+
+def unseen_above(desk: Desk, api: ThreadsApi, work: Work) -> Outcome | None:
+    """What keeps `work` from going on below the segment before: it has to be seen there first."""
+    if not work.is_below_unseen:
+        return None
+    assert work.before is not None
+    outcome = read_back(desk, api, work.before)
+    return None if isinstance(outcome, Done) else outcome
+
+
+def _not_seen(desk: Desk, row: SegmentRow, error: NotReady | RequestRefused) -> Outcome:
     with desk.reading() as session:
         now = clock(session)
-    age = now - (work.row.published_at or now)
+    age = now - (row.published_at or now)
     pause = lag(age, VISIBLE_LAG)
     if pause is not None:
         return Wait(delay=pause, reason=WaitReason.PROCESSING)
     if isinstance(error, NotReady) or (error.code, error.subcode) == _NO_SUCH_POST:
-        return _seen(desk, work, permalink=None)
+        return _seen(desk, row, permalink=None)
     # It may be there, and in the wrong place: reading it is what is refused.
     return Wait(delay=patience(age), reason=WaitReason.BACKOFF, trouble=trouble_of(error))
 
@@ -65,7 +94,7 @@ def _is_detached(post: MediaObject, parent: str) -> bool:
     return post.is_reply is False
 
 
-def _seen(desk: Desk, work: Work, *, permalink: str | None) -> Outcome:
+def _seen(desk: Desk, row: SegmentRow, *, permalink: str | None) -> Outcome:
     with desk.transaction() as session:
-        segments.verified(session, work.row.id, permalink=permalink)
-    return Done(said=f"published {work.row.media_id}")
+        segments.verified(session, row.id, permalink=permalink)
+    return Done(said=f"published {row.media_id}")

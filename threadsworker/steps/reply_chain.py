@@ -1,26 +1,24 @@
-"""On to the next segment of the thread."""
+"""On to the next segment of the thread. Nothing is asked of anybody but the rows."""
 
 from __future__ import annotations
 
-from threadsworker.job import PASSED, Outcome
+from threadsworker.job import PASSED
 from threadsworker.steps.desk import Desk
-from threadsworker.store import segments
-from threadsworker.store.jobs import Claim
-from threadsworker.store.runs import Start, start_of
+from threadsworker.steps.step import Go, Step
+from threadsworker.store import runs
+from threadsworker.store.runs import Start
 
 
-def reply_chain(_desk: Desk, _claim: Claim) -> Outcome:
-    """Nothing but the claim: a stale or doubled message ends its chain here."""
-    return PASSED
-
-
-def next_start(desk: Desk, job_id: str, run: int) -> Start:
-    """Where the chain goes on, and what it is called: for whoever sends its messages."""
+def _see(desk: Desk, job_id: str, run: int, _index: int | None) -> Start | None:
+    """A stale or doubled message ends its chain here."""
     with desk.reading() as session:
-        return start_of(session, job_id, run)
+        return runs.follow(session, job_id, run)
 
 
-def next_segment(desk: Desk, job_id: str) -> int | None:
-    """Index of the next segment to publish; None when the whole thread is live."""
-    with desk.reading() as session:
-        return segments.next_index(session, job_id)
+def _look(_desk: Desk, start: Start) -> Go:
+    if start.index is None:
+        return Go(f"all {start.segments} segments are live", follow=start)
+    return Go(f"on to segment {start.index + 1}/{start.segments}", follow=start)
+
+
+REPLY_CHAIN = Step("reply_chain", see=_see, look=_look, act=lambda _desk, _claim, _start: PASSED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +11,11 @@ from datetime import datetime
 from threadsworker import counting, tracing
 from threadsworker.counting.instruments import JOBS_ENDED, STEP_SECONDS, STEPS, THREAD_SECONDS
 from threadsworker.job import Done, Early, Failed, Finished, JobState, Outcome, Review, Wait
+from threadsworker.steps.step import Again, Next
 from threadsworker.subject import Subject
 from threadsworker.tracing import Told
+
+logger = logging.getLogger(__name__)
 
 #: What an outcome makes of its job, where that is an end.
 _ENDS: dict[type[Outcome], JobState] = {
@@ -42,8 +46,14 @@ class Watch:
         """The job is about to end, which was due then."""
         self._ends = due, now
 
+    def passed(self, following: Next) -> None:
+        """The step has come to its end without a claim."""
+        self.outcome = "wait" if isinstance(following, Again) else "done"
+        logger.info("%s: %s", self.doing, getattr(following, "said", self.outcome))
+
     def came(self, outcome: Outcome) -> None:
         """What came of the step, once that is committed."""
+        logger.info("%s: %s", self.doing, in_words(outcome))
         self.outcome = type(outcome).__name__.lower()
         if isinstance(outcome, Wait):
             self._told.tell("threadsworker.reason", outcome.reason)

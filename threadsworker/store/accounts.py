@@ -7,10 +7,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import exists, func, or_
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import load_only
 from sqlmodel import Session, col, delete, select, update
 
 from threadsworker import report
@@ -40,6 +42,8 @@ class Credentials:
     hold: Hold | None = None
     #: How long GitHub wants no request with this token; zero: it may be asked.
     github_rest: timedelta = timedelta(0)
+    #: Whether its token has not been rejected, as far as is known.
+    is_active: bool = True
 
 
 def put(
@@ -169,6 +173,28 @@ def remove(session: Session, name: str) -> None:
 def credentials(session: Session, account_id: str, *, cipher: Cipher, now: datetime) -> Credentials:
     """The account's tokens, opened, and whether they may be used."""
     row = session.exec(select(AccountRow).where(AccountRow.id == account_id)).one()
+    return credentials_of(row, cipher=cipher, now=now)
+
+
+def to_act(account: Any) -> Any:
+    """For a query that reads `account`, the row or an alias, for `credentials_of` alone."""
+    return load_only(
+        account.id,
+        account.name,
+        account.user_id,
+        account.access_token,
+        account.github_repo,
+        account.github_token,
+        account.github_paused_until,
+        account.status,
+        account.disconnected_at,
+        account.paused_at,
+        account.paused_until,
+    )
+
+
+def credentials_of(row: AccountRow, *, cipher: Cipher, now: datetime) -> Credentials:
+    """The same, of a row that was read already."""
     return Credentials(
         account_id=row.id,
         name=row.name,
@@ -180,6 +206,7 @@ def credentials(session: Session, account_id: str, *, cipher: Cipher, now: datet
         ),
         hold=standing.hold_of(row, now=now),
         github_rest=standing.rest_until(row.github_paused_until, now),
+        is_active=row.status == AccountStatus.ACTIVE,
     )
 
 

@@ -17,6 +17,7 @@ from sqlmodel import Session, col
 
 from threadsworker.store import accounts, runs
 from threadsworker.store.database import clock, now_column, told_time
+from threadsworker.store.due import is_under_way
 from threadsworker.store.tables import AccountRow, JobRow
 
 
@@ -56,7 +57,7 @@ def _asked(dialect: str) -> Select[tuple[str, Any, int]]:
     # Whether there are so many matters, not how many: it does not count ten thousand.
     at_work = (
         select(literal(1))
-        .where(col(JobRow.account_id) == col(AccountRow.id), runs.is_under_way())
+        .where(col(JobRow.account_id) == col(AccountRow.id), is_under_way())
         .limit(bindparam("most"))
         .correlate(AccountRow)
         .subquery()

@@ -8,17 +8,19 @@ it was ever authorised, or Meta says that it is dead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, not_
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select, update
 
-from threadsworker.job import HARMLESS, AttemptState
+from threadsworker.job import HARMLESS, AttemptState, SegmentState
 from threadsworker.store import jobs
 from threadsworker.store.jobs import Claim
-from threadsworker.store.tables import AttemptRow, ContainerRow, QuotaUseRow
+from threadsworker.store.prepared import PreparedWrite, Times, given
+from threadsworker.store.tables import AttemptRow, ContainerRow, SegmentRow
 
 #: The death of a container that was not sent in time.
 TOO_OLD = "TOO_OLD"
@@ -55,37 +57,54 @@ def creation_ids(session: Session, segment_ids: Sequence[str]) -> dict[str, str]
     return dict(session.exec(found).all())
 
 
-def made(session: Session, segment_id: str, *, item: int) -> int:
+def made(session: Session, segment_ids: Iterable[str]) -> dict[tuple[str, int], int]:
     """
-    How many containers were made for this item so far, dead ones included.
+    How many containers were made for each item of the segments so far, dead ones included.
 
     Those that only grew old while the job waited do not count.
     """
     aged = func.coalesce(col(ContainerRow.death), "") == TOO_OLD
     found = (
-        select(func.count())
-        .select_from(ContainerRow)
-        .where(ContainerRow.segment_id == segment_id, ContainerRow.item == item, not_(aged))
+        select(ContainerRow.segment_id, ContainerRow.item, func.count())
+        .where(col(ContainerRow.segment_id).in_(list(segment_ids)), not_(aged))
+        .group_by(col(ContainerRow.segment_id), col(ContainerRow.item))
     )
-    return session.exec(found).one()
+    return {(segment_id, item): count for segment_id, item, count in session.exec(found).all()}
 
 
 def add(
-    session: Session, segment_id: str, *, item: int, threads_id: str, kind: str, now: datetime
+    session: Session,
+    segment_id: str,
+    *,
+    item: int,
+    threads_id: str,
+    kind: str,
+    now: datetime | None = None,
 ) -> bool:
     """
     Record a container that Meta has made. False if the item has a live one already: then
     this one is an orphan, which nobody will publish and which dies within a day.
     """
-    row = ContainerRow(
-        segment_id=segment_id, item=item, threads_id=threads_id, kind=kind, created_at=now
-    )
-    try:
-        with session.begin_nested():
-            session.add(row)
-    except IntegrityError:
-        return False
-    return True
+    given = {"segment": segment_id, "item": item, "threads_id": threads_id, "kind": kind}
+    return _ADD.run(session, now=now, **given).first() is not None
+
+
+def adding(times: Times) -> Any:
+    """`add` as a part of a larger statement, which is given the same."""
+    its_own: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+    row = {
+        "segment_id": given("segment"),
+        "item": given("item"),
+        "threads_id": given("threads_id"),
+        "kind": given("kind"),
+        "status": "IN_PROGRESS",
+        "live": True,
+        "created_at": times.now,
+    }
+    return its_own[times.dialect](ContainerRow).values(**row).on_conflict_do_nothing()
+
+
+_ADD = PreparedWrite(lambda times: adding(times).returning(col(ContainerRow.id)))
 
 
 def observed(session: Session, container_id: int, *, status: str, now: datetime) -> None:
@@ -125,6 +144,34 @@ def bury(
     return _buried(session, container_id, *conditions, death=death)
 
 
+def forget_below(session: Session, job_id: str, index: int) -> None:
+    """
+    live → dead: containers of the segments behind `index`, which were made to reply to a post
+    that is no more. None of them was sent: nothing goes out below a post that was not read back.
+    """
+    below = select(SegmentRow.id).where(SegmentRow.job_id == job_id, SegmentRow.index > index)
+    sent = select(AttemptRow.container_id).where(AttemptRow.container_id == ContainerRow.id)
+    session.exec(
+        update(ContainerRow)
+        .where(
+            col(ContainerRow.segment_id).in_(below),
+            col(ContainerRow.item) == 0,
+            col(ContainerRow.live).is_(True),
+            col(ContainerRow.published_at).is_(None),
+            not_(sent.exists()),
+        )
+        .values(live=False, death="PARENT_GONE")
+    )
+    session.exec(
+        update(SegmentRow)
+        .where(
+            col(SegmentRow.id).in_(below),
+            col(SegmentRow.state).in_([SegmentState.PROCESSING, SegmentState.PUBLISHABLE]),
+        )
+        .values(state=SegmentState.READY_TO_CREATE)
+    )
+
+
 def renounce(session: Session, container_id: int) -> bool:
     """live → dead, because a person said that it did not become a post, or is none any more."""
     return _buried(session, container_id, death="RENOUNCED")
@@ -159,35 +206,6 @@ def attempts(session: Session, container_id: int) -> list[AttemptRow]:
         .order_by(col(AttemptRow.sent_at))
     )
     return list(session.exec(found).all())
-
-
-def authorise(
-    session: Session,
-    claim: Claim,
-    *,
-    attempt_id: str,
-    segment_id: str,
-    container_id: int,
-    kind: str,
-    now: datetime,
-) -> None:
-    """
-    Write down an attempt, and what it takes from the quota.
-
-    One row authorises one send of ``threads_publish``, after this transaction has committed.
-    The id is the caller's, who may have to ask whether it did.
-    """
-    attempt = AttemptRow(
-        id=attempt_id,
-        segment_id=segment_id,
-        container_id=container_id,
-        epoch=claim.epoch,
-        state=AttemptState.OPEN,
-        sent_at=now,
-    )
-    session.add(attempt)
-    session.flush()
-    session.add(QuotaUseRow(account_id=claim.account_id, kind=kind, attempt_id=attempt.id, at=now))
 
 
 def is_authorised(session: Session, attempt_id: str) -> bool:

@@ -11,8 +11,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import (
@@ -26,7 +27,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlmodel import Session
 
 from threadsworker.errors import InvalidSettings
@@ -51,6 +52,7 @@ def make_engine(
     *,
     now: Callable[[], datetime] | None = None,
     idle_limit: timedelta | None = None,
+    trusted_for: timedelta = timedelta(0),
 ) -> Engine:
     """
     An engine for SQLite or PostgreSQL.
@@ -65,6 +67,9 @@ def make_engine(
     idle_limit:
         PostgreSQL ends a transaction that nothing was heard of for so long: a process that
         was stopped in the middle of one would keep its rows locked for ever.
+    trusted_for:
+        For so long after its last use a connection to PostgreSQL is used again without asking
+        first whether it is still there. For those who cope with a statement that is lost.
 
     Raises
     ------
@@ -79,7 +84,9 @@ def make_engine(
                 f"DATABASE_URL: {backend} is not supported; use SQLite or PostgreSQL"
             )
         engine = (
-            _sqlite(url, parsed.database) if backend == "sqlite" else _postgresql(url, idle_limit)
+            _sqlite(url, parsed.database)
+            if backend == "sqlite"
+            else _postgresql(url, idle_limit, trusted_for)
         )
         return engine if now is None else engine.execution_options(now=now)
     except ModuleNotFoundError as error:
@@ -88,8 +95,10 @@ def make_engine(
         ) from None
 
 
-def _postgresql(url: str, idle_limit: timedelta | None) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+def _postgresql(url: str, idle_limit: timedelta | None, trusted_for: timedelta) -> Engine:
+    engine = create_engine(url, pool_pre_ping=not trusted_for, hide_parameters=True)
+    if trusted_for:
+        _ask_when_idle(engine, trusted_for.total_seconds())
     if idle_limit is not None:
         milliseconds = int(idle_limit.total_seconds() * 1000)
 
@@ -99,6 +108,24 @@ def _postgresql(url: str, idle_limit: timedelta | None) -> Engine:
             connection.commit()
 
     return engine
+
+
+def _ask_when_idle(engine: Engine, seconds: float) -> None:
+    """Before a connection is used that was not for so long, see whether it is still there."""
+
+    @event.listens_for(engine, "checkin")
+    def note(_connection: Any, record: Any) -> None:
+        record.info["used_at"] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ask(connection: Any, record: Any, _proxy: Any) -> None:
+        if monotonic() - record.info.get("used_at", monotonic()) <= seconds:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            # The pool takes another one, and forgets those of before.
+            raise DisconnectionError(type(error).__name__) from None
 
 
 def _sqlite(url: str, path: str | None) -> Engine:
@@ -147,14 +174,28 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """A transaction that only reads: on SQLite it does not wait for a writer."""
-    with transaction(engine.execution_options(reading=True)) as session:
+    """
+    For what only reads: on SQLite it does not wait for a writer, and on PostgreSQL, where each
+    statement sees what is committed then, there is no transaction to begin and to end.
+    """
+    with transaction(_reading(engine)) as session:
         yield session
+
+
+@lru_cache(maxsize=16)
+def _reading(engine: Engine) -> Engine:
+    return engine.execution_options(**_READING[engine.dialect.name])
+
+
+_READING: dict[str, dict[str, Any]] = {
+    "sqlite": {"reading": True},
+    "postgresql": {"isolation_level": "AUTOCOMMIT"},
+}
 
 
 def clock(session: Session) -> datetime:
     """The database's time, aware, in UTC; or the engine's own, see `make_engine`."""
-    given = _given_time(session)
+    given = given_time(session)
     if given is not None:
         return given
     dialect = session.get_bind().dialect.name
@@ -168,7 +209,7 @@ def now_column(dialect: str) -> ColumnElement[Any]:
 
 def told_time(session: Session, told: Any) -> datetime:
     """What `clock` would have told at the moment of the query that told this."""
-    given = _given_time(session)
+    given = given_time(session)
     if given is not None:
         return given
     moment: datetime = datetime.fromisoformat(told) if isinstance(told, str) else told
@@ -186,7 +227,8 @@ def _ask_time(dialect: str) -> Select[tuple[Any]]:
     return select(now_column(dialect))
 
 
-def _given_time(session: Session) -> datetime | None:
+def given_time(session: Session) -> datetime | None:
+    """The engine's own time, see `make_engine`; None: it goes by the database's."""
     given = session.get_bind().get_execution_options().get("now")
     if given is None:
         return None

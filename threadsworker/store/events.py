@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from threadsworker.store.tables import EventRow
@@ -48,6 +49,12 @@ def written(
         "segment": segment,
         "data": data,
     }
+
+
+def record_all(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Append many events, as `written` gives them, in one statement."""
+    if rows:
+        session.execute(insert(EventRow), rows)
 
 
 def last(session: Session, job_id: str, among: Sequence[str]) -> EventRow | None:

@@ -10,14 +10,13 @@ value (`None`, `False`) or from `ClaimLost`, and nothing is overwritten.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ScalarSelect, func, or_
+from sqlalchemy import ColumnElement, String, Update, func, insert
 from sqlmodel import Session, col, select, update
 
-from threadsworker.errors import ClaimLost, NotFound
+from threadsworker.errors import NotFound
 from threadsworker.job import (
     GRACE_SHARE,
     LONGEST_GRACE,
@@ -27,34 +26,21 @@ from threadsworker.job import (
 )
 from threadsworker.notice import NoticeEvent
 from threadsworker.store import events, notices
-from threadsworker.store.tables import AccountRow, JobRow
+from threadsworker.store.claims import CLAIMABLE as CLAIMABLE
+from threadsworker.store.claims import Claim as Claim
+from threadsworker.store.claims import check as check
+from threadsworker.store.claims import claim as claim
+from threadsworker.store.claims import held_as, is_free_as_given, is_held_as_given, lost, written
+from threadsworker.store.claims import holds as holds
+from threadsworker.store.claims import renew as renew
+from threadsworker.store.prepared import PreparedWrite, Times, Together, Write, given
+from threadsworker.store.tables import AccountRow, EventRow, JobRow
 from threadsworker.text import no_character
 
-#: States in which a worker may take the job.
-CLAIMABLE = (JobState.SCHEDULED, JobState.QUEUED, JobState.PUBLISHING, JobState.WAITING)
+#: Columns of a job that nobody holds any more.
+_LET_GO = {"lease_until": None, "claimed_by": None, "claims": 0, "overdue_at": None}
 #: Events after which a review is another one than before.
 _NEWS = ("needs_review", "retried", "resolved", "segment_published", "segment_found")
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One worker's hold on a job. `epoch` is the fencing token."""
-
-    job_id: str
-    worker: str
-    account_id: str
-    run: int
-    epoch: int
-    #: Claims in a row that did not end in an orderly way, this one included.
-    claims: int
-    #: Troubles in a row.
-    tries: int
-    #: Of the account when the claim was made: which token it had, and whether Meta had just
-    #: asked for a pause.
-    token_version: int
-    throttled: bool
-    #: The account's name.
-    account: str
 
 
 def find(session: Session, job_id: str) -> JobRow:
@@ -110,92 +96,6 @@ def newest(
     return [(row, name) for row, name in session.exec(found).all()]
 
 
-def claim(
-    session: Session, job_id: str, *, run: int, worker: str, lease: timedelta, now: datetime
-) -> Claim | None:
-    """
-    scheduled | queued | publishing | waiting, held by nobody → publishing.
-
-    None when the job is not there to be taken: of another run, held by a live worker, at
-    rest, unknown. That is no error: it is what the reader of a message that came twice,
-    late or for nothing sees.
-    """
-    taken = session.exec(
-        update(JobRow)
-        .where(
-            col(JobRow.id) == job_id,
-            col(JobRow.run) == run,
-            col(JobRow.state).in_(list(CLAIMABLE)),
-            or_(col(JobRow.lease_until).is_(None), col(JobRow.lease_until) <= now),
-        )
-        .values(
-            state=JobState.PUBLISHING,
-            reason=None,
-            claimed_by=worker,
-            epoch=JobRow.epoch + 1,
-            lease_until=now + lease,
-            wake_at=now + lease,
-            overdue_at=None,
-            claims=JobRow.claims + 1,
-        )
-        .returning(
-            col(JobRow.account_id),
-            col(JobRow.epoch),
-            col(JobRow.claims),
-            col(JobRow.tries),
-            _of_account(AccountRow.token_version),
-            _of_account(AccountRow.throttles),
-            _of_account(AccountRow.name),
-        )
-    ).first()
-    if taken is None:
-        return None
-    account_id, epoch, claims, tries, token_version, throttles, account = taken
-    return Claim(
-        job_id=job_id,
-        worker=worker,
-        account_id=account_id,
-        run=run,
-        epoch=epoch,
-        claims=claims,
-        tries=tries,
-        token_version=token_version,
-        throttled=throttles > 0,
-        account=account,
-    )
-
-
-def _of_account(column: Any) -> ScalarSelect[Any]:
-    """A column of the job's account, for what an UPDATE returns: it saves a query."""
-    found = select(column).where(col(AccountRow.id) == col(JobRow.account_id))
-    return found.correlate(JobRow).scalar_subquery()
-
-
-def renew(session: Session, claim: Claim, *, lease: timedelta, now: datetime) -> bool:
-    """publishing → publishing, held for another `lease`. False if the claim was lost."""
-    values = {"lease_until": now + lease, "wake_at": now + lease}
-    return _written(session, claim, values)
-
-
-def check(session: Session, claim: Claim, *, now: datetime | None = None) -> None:
-    """
-    Raise ClaimLost unless `claim` still holds the job. For commands on other rows.
-
-    With `now`, the lease must not have run out either: others may be about to take the job.
-    """
-    found = select(JobRow.id).where(*_held(claim)).with_for_update(key_share=True)
-    if now is not None:
-        found = found.where(col(JobRow.lease_until) > now)
-    if session.exec(found).first() is None:
-        raise _lost(claim)
-
-
-def holds(session: Session, claim: Claim) -> bool:
-    """Whether `claim` still holds the job: for facts, which are kept in any case."""
-    found = select(JobRow.id).where(*_held(claim)).with_for_update(key_share=True)
-    return session.exec(found).first() is not None
-
-
 def record(
     session: Session,
     claim: Claim,
@@ -219,25 +119,68 @@ def record(
 
 
 def proceed(
-    session: Session, claim: Claim, *, silence: timedelta, now: datetime, progress: bool = True
+    session: Session,
+    claim: Claim,
+    *,
+    silence: timedelta,
+    now: datetime | None = None,
+    progress: bool = True,
+    delay: timedelta = timedelta(0),
 ) -> None:
     """
-    publishing → publishing, let go: the next message of the chain goes on.
+    publishing → publishing, let go: the next message of the chain goes on, in `delay`.
 
     Without `progress` the job is as suspect as before: the step had nothing to do.
     """
-    record = {"tries": 0, "claims": 0}
-    if not progress:
-        record = {"tries": claim.tries, "claims": claim.claims - 1}
-    _release(session, claim, state=JobState.PUBLISHING, **record, **under_way(now, silence))
+    given = proceeding_with(claim, silence=silence, progress=progress, delay=delay)
+    if _PROCEED.run(session, now=now, **given).rowcount != 1:
+        raise lost(claim)
+
+
+def proceeding(times: Times) -> Update:
+    """`proceed` as a part of a larger statement, which is given `proceeding_with`."""
+    return (
+        update(JobRow)
+        .where(*is_held_as_given())
+        .values(
+            lease_until=None,
+            claimed_by=None,
+            claims=given("claims"),
+            tries=given("tries"),
+            wake_at=times.after("silence"),
+            overdue_at=times.after("grace"),
+        )
+    )
+
+
+def proceeding_with(
+    claim: Claim,
+    *,
+    silence: timedelta,
+    progress: bool = True,
+    delay: timedelta = timedelta(0),
+) -> dict[str, Any]:
+    """What `proceeding` is to be given."""
+    return {
+        **held_as(claim),
+        "claims": 0 if progress else claim.claims - 1,
+        "tries": 0 if progress else claim.tries,
+        "silence": delay + silence,
+        "grace": delay + grace(silence),
+    }
+
+
+_PROCEED = PreparedWrite(proceeding)
+
+
+def grace(silence: timedelta) -> timedelta:
+    """How long a message may go unheard if a worker has died meanwhile."""
+    return min(LONGEST_GRACE, silence / GRACE_SHARE)
 
 
 def under_way(due: datetime, silence: timedelta) -> dict[str, datetime]:
     """Columns of a job for which a message is under way, to be acted upon at `due`."""
-    return {
-        "wake_at": due + silence,
-        "overdue_at": due + min(LONGEST_GRACE, silence / GRACE_SHARE),
-    }
+    return {"wake_at": due + silence, "overdue_at": due + grace(silence)}
 
 
 def postpone(session: Session, claim: Claim, *, until: datetime, silence: timedelta | None) -> None:
@@ -270,20 +213,85 @@ def wait(
     _release(session, claim, state=JobState.WAITING, reason=reason, tries=tries, **due)
 
 
-def finish(session: Session, claim: Claim, *, now: datetime) -> None:
-    """publishing → published."""
-    _release(
-        session,
-        claim,
-        state=JobState.PUBLISHED,
-        wake_at=None,
-        reserved_at=None,
-        finished_at=now,
-        error_code=None,
-        error_message=None,
-        error_advice=None,
+def await_free(times: Times) -> Update:
+    """
+    held by nobody → waiting, for a message that comes back: as a part of a larger statement.
+
+    For a step that has only looked, and did not need the job for that.
+    """
+    return (
+        update(JobRow)
+        .where(*is_free_as_given(times))
+        .values(
+            state=JobState.WAITING,
+            reason=given("reason"),
+            wake_at=times.after("silence"),
+            overdue_at=times.after("grace"),
+        )
     )
-    notices.tell(session, NoticeEvent.JOB_PUBLISHED, claim.job_id, now=now)
+
+
+def await_free_with(
+    job_id: str, *, run: int, delay: timedelta, reason: WaitReason, silence: timedelta
+) -> dict[str, Any]:
+    """What `await_free` is to be given. `delay`: until the message comes back."""
+    return {
+        "job": job_id,
+        "run": run,
+        "reason": reason,
+        "silence": delay + silence,
+        "grace": delay + grace(silence),
+    }
+
+
+def finish(
+    session: Session, claim: Claim, *, now: datetime | None = None
+) -> tuple[datetime, datetime]:
+    """publishing → published; when it was due, and when it ended."""
+    given = {"account": claim.account_id, "run": claim.run, "data": {}, **held_as(claim)}
+    done = _FINISH.write(session, now=now, **given)
+    if not done["job"]:
+        raise lost(claim)
+    if done["is_awaited"]:
+        notices.tell(session, NoticeEvent.JOB_PUBLISHED, claim.job_id, now=done["now"])
+    return done["due"], done["now"]
+
+
+def _finish(times: Times) -> dict[str, Write]:
+    return {
+        "job": update(JobRow)
+        .where(*is_held_as_given())
+        .values(
+            **_LET_GO,
+            state=JobState.PUBLISHED,
+            wake_at=None,
+            reserved_at=None,
+            finished_at=times.now,
+            error_code=None,
+            error_message=None,
+            error_advice=None,
+        ),
+        "event": insert(EventRow).values(
+            job_id=given("job"),
+            at=times.now,
+            run=given("run"),
+            epoch=given("epoch"),
+            what="published",
+            data=given("data"),
+        ),
+    }
+
+
+def _asked_at_the_end(times: Times) -> dict[str, ColumnElement[Any]]:
+    due = func.coalesce(col(JobRow.scheduled_at), col(JobRow.created_at))
+    return {
+        "now": times.now,
+        "due": select(due).where(col(JobRow.id) == given("job")).scalar_subquery(),
+        "is_awaited": notices.is_awaited(NoticeEvent.JOB_PUBLISHED, given("account", String)),
+    }
+
+
+_FINISH = Together(_finish, ask=_asked_at_the_end)
 
 
 def fail(session: Session, claim: Claim, trouble: Trouble, *, now: datetime) -> None:
@@ -330,12 +338,12 @@ def let_go(session: Session, claim: Claim, *, until: datetime) -> bool:
 
     `claims` stays as it is: a job that breaks every worker shows by it.
     """
-    return _written(session, claim, {"lease_until": None, "claimed_by": None, "wake_at": until})
+    return written(session, claim, {"lease_until": None, "claimed_by": None, "wake_at": until})
 
 
 def note_trouble(session: Session, claim: Claim, trouble: Trouble) -> None:
     """Keep what was heard last on the row, while the job goes on waiting."""
-    _written(session, claim, _error(trouble))
+    written(session, claim, _error(trouble))
 
 
 def told(session: Session, job_id: str, *, now: datetime) -> None:
@@ -347,29 +355,9 @@ def told(session: Session, job_id: str, *, now: datetime) -> None:
     )
 
 
-def _held(claim: Claim) -> tuple[Any, ...]:
-    return (
-        col(JobRow.id) == claim.job_id,
-        col(JobRow.state) == JobState.PUBLISHING,
-        col(JobRow.epoch) == claim.epoch,
-        # After a failover that lost a claim, two may have the same epoch.
-        col(JobRow.claimed_by) == claim.worker,
-    )
-
-
-def _written(session: Session, claim: Claim, values: dict[str, Any]) -> bool:
-    return session.exec(update(JobRow).where(*_held(claim)).values(**values)).rowcount == 1
-
-
 def _release(session: Session, claim: Claim, **values: Any) -> None:
-    ended = {"lease_until": None, "claimed_by": None, "claims": 0, "overdue_at": None}
-    values = {**ended, **values}
-    if not _written(session, claim, values):
-        raise _lost(claim)
-
-
-def _lost(claim: Claim) -> ClaimLost:
-    return ClaimLost(f"job {claim.job_id}: the claim of epoch {claim.epoch} is no longer current")
+    if not written(session, claim, {**_LET_GO, **values}):
+        raise lost(claim)
 
 
 def _error(trouble: Trouble) -> dict[str, str]:

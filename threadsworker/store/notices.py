@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, exists, or_
 from sqlmodel import Session, col, select
 
 from threadsworker.notice import DeliveryState, NoticeEvent
@@ -70,6 +70,11 @@ def tell_of_account(
     for subscription_id, account in found:
         body = _body(event_id, event, account, None, data, now=now)
         _put(session, subscription_id, account_id, event, body, now=now)
+
+
+def is_awaited(event: NoticeEvent, account_id: Any) -> ColumnElement[bool]:
+    """Whether somebody is to be told of it, for a query. `account_id` may be a parameter."""
+    return exists().where(_wants(event, account_id))
 
 
 def _wants(event: NoticeEvent, account_id: str | None) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, true
 from sqlmodel import Session, col, select, update
@@ -20,6 +20,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from threadsworker.job import HARMLESS, LIVE, RESTING, SegmentState
 from threadsworker.post import DELETE_QUOTA, POST_QUOTA, QUOTA_HOURS, REPLY_QUOTA
 from threadsworker.store.jobs import Claim
+from threadsworker.store.prepared import PreparedWrite, given
 from threadsworker.store.tables import (
     AccountRow,
     AttemptRow,
@@ -101,7 +102,7 @@ def window(
             or_(col(AttemptRow.id).is_(None), col(AttemptRow.state).not_in(list(HARMLESS))),
             or_(
                 col(QuotaUseRow.attempt_id).is_(None),
-                col(QuotaUseRow.attempt_id).not_in(_to_repeat(without)),
+                col(QuotaUseRow.attempt_id).not_in(to_repeat(without)),
             )
             if without
             else true(),
@@ -119,8 +120,8 @@ def window(
     )
 
 
-def _to_repeat(job_id: str) -> SelectOfScalar[str]:
-    """Sends of the job's segments that are not known to be live."""
+def to_repeat(job_id: Any) -> SelectOfScalar[str]:
+    """Sends of the job's segments that are not known to be live. `job_id` may be a parameter."""
     return (
         select(AttemptRow.id)
         .join(SegmentRow, col(SegmentRow.id) == col(AttemptRow.segment_id))
@@ -158,19 +159,18 @@ def _to_come(session: Session, whose: ColumnElement[bool]) -> dict[Kind, int]:
     return dict(session.exec(found).all())
 
 
-def is_reserved(session: Session, job_id: str) -> bool:
-    """Whether room is set aside for the job."""
-    found = select(JobRow.id).where(JobRow.id == job_id, col(JobRow.reserved_at).is_not(None))
-    return session.exec(found).first() is not None
-
-
 def reserve(session: Session, claim: Claim, *, now: datetime) -> None:
     """Set room aside for all that the job has still to send."""
-    session.exec(
+    _RESERVE.run(session, now=now, job=claim.job_id, epoch=claim.epoch)
+
+
+_RESERVE = PreparedWrite(
+    lambda times: (
         update(JobRow)
-        .where(col(JobRow.id) == claim.job_id, col(JobRow.epoch) == claim.epoch)
-        .values(reserved_at=now)
+        .where(col(JobRow.id) == given("job"), col(JobRow.epoch) == given("epoch"))
+        .values(reserved_at=times.now)
     )
+)
 
 
 def release(session: Session, claim: Claim) -> None:
@@ -185,13 +185,6 @@ def release(session: Session, claim: Claim) -> None:
 def use(session: Session, account_id: str, kind: Kind, *, now: datetime) -> None:
     """Something was done that no attempt stands for: a post was deleted."""
     session.add(QuotaUseRow(account_id=account_id, kind=kind, at=now))
-
-
-def took_effect(session: Session, attempt_id: str, *, now: datetime) -> None:
-    """The attempt was answered: from now on its window counts."""
-    session.exec(
-        update(QuotaUseRow).where(col(QuotaUseRow.attempt_id) == attempt_id).values(at=now)
-    )
 
 
 def policy(session: Session, job_id: str) -> tuple[bool, bool]:

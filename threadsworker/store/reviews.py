@@ -81,6 +81,7 @@ def decide(
             raise _settled(f"segment {index} of job {job_id} is live as {segment.media_id}")
         if live is not None and live.id is not None:
             containers.renounce(session, live.id)
+        containers.forget_below(session, job_id, index)
         return start
     try:
         with session.begin_nested():

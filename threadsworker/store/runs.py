@@ -7,7 +7,7 @@ Each function is one atomic statement on rows, so two beats do no harm.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,9 +15,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, not_, or_
 from sqlmodel import Session, col, select, update
 
-from threadsworker.job import JobState
+from threadsworker.job import LIVE, JobState
 from threadsworker.store import events, lateness, segments
-from threadsworker.store.jobs import CLAIMABLE, under_way
+from threadsworker.store.claims import CLAIMABLE, is_free_as_given
+from threadsworker.store.due import fair, is_any_due, is_due, is_prepared, is_under_way
+from threadsworker.store.jobs import under_way
+from threadsworker.store.prepared import Prepared, Times, among, given
 from threadsworker.store.tables import AccountRow, JobRow, SegmentRow
 
 #: States from which a person starts a job again.
@@ -34,26 +37,73 @@ class Start:
     #: What people call it by: its account's name, and how many segments its thread has.
     account: str = field(default="", compare=False)
     segments: int = field(default=0, compare=False)
+    #: Of the job, when this was read.
+    epoch: int = field(default=0, compare=False)
+
+    @property
+    def account_name(self) -> str:
+        return self.account
 
 
 def start_of(session: Session, job_id: str, run: int) -> Start:
     """Where run `run` of the job begins."""
-    mine = col(SegmentRow.job_id) == job_id
-    first = select(func.min(SegmentRow.index)).where(mine, not_(segments.is_done()))
-    index, account, total = session.exec(
+    (start,) = starts_of(session, {job_id: run})
+    return start
+
+
+def starts_of(session: Session, runs: Mapping[str, int]) -> list[Start]:
+    """Where these runs of these jobs begin, in the given order."""
+    if not runs:
+        return []
+    first = func.min(case((not_(segments.is_done()), col(SegmentRow.index))))
+    # Not joined: of many accounts PostgreSQL would read all.
+    name = select(AccountRow.name).where(AccountRow.id == JobRow.account_id).scalar_subquery()
+    found = session.exec(
+        select(col(JobRow.id), first, name, func.count(col(SegmentRow.id)))
+        .outerjoin(SegmentRow, col(SegmentRow.job_id) == col(JobRow.id))
+        .where(col(JobRow.id).in_(list(runs)))
+        .group_by(col(JobRow.id), col(JobRow.account_id))
+    ).all()
+    starts = {
+        job_id: Start(job_id, runs[job_id], index, account=account, segments=total)
+        for job_id, index, account, total in found
+    }
+    return [starts[job_id] for job_id in runs]
+
+
+def follow(session: Session, job_id: str, run: int) -> Start | None:
+    """
+    Where run `run` goes on after a segment: with the first that is not live, read back or not.
+
+    None if the job is not there to be claimed for that run.
+    """
+    found = _FOLLOW.run(session, job=job_id, run=run).first()
+    if found is None:
+        return None
+    index, account, total, epoch = found
+    return Start(job_id, run, index, account=account, segments=total, epoch=epoch)
+
+
+def _follow(times: Times) -> Any:
+    mine = col(SegmentRow.job_id) == given("job")
+    first = select(func.min(SegmentRow.index)).where(
+        mine, not_(among(col(SegmentRow.state), sorted(LIVE)))
+    )
+    total = select(func.count()).select_from(SegmentRow).where(mine)
+    return (
         select(
             first.scalar_subquery(),
-            AccountRow.name,
-            select(func.count()).where(mine).scalar_subquery(),
+            col(AccountRow.name),
+            total.scalar_subquery(),
+            col(JobRow.epoch),
         )
-        .join(JobRow, col(JobRow.account_id) == col(AccountRow.id))
-        .where(JobRow.id == job_id)
-    ).one()
-    return Start(job_id=job_id, run=run, index=index, account=account, segments=total)
+        .select_from(JobRow)
+        .join(AccountRow, col(JobRow.account_id) == col(AccountRow.id))
+        .where(*is_free_as_given(times))
+    )
 
 
-#: After this a message counts as lost although the queue is long.
-LONG_SILENCE = timedelta(minutes=15)
+_FOLLOW = Prepared(_follow)
 
 
 def dispatch(
@@ -76,60 +126,23 @@ def dispatch(
     No account has more than `concurrency` chains at work, so that one with ten thousand posts
     does not delay another's only one. `account_id`: of this account alone.
     """
+    if not is_any_due(session, account_id, now=now):
+        return []
     states = [JobState.SCHEDULED, JobState.WAITING, JobState.QUEUED, JobState.NEEDS_REVIEW]
     due = and_(
-        _due(states, silence=silence, now=now, busy=busy),
+        is_due(states, silence=silence, now=now, busy=busy),
         # These are for `miss`.
         not_(lateness.is_too_late(now)),
     )
     if account_id is None:
-        chosen = _fair(due, concurrency)
+        chosen = fair(due, concurrency)
     else:
         due = and_(due, col(JobRow.account_id) == account_id)
         free = room(session, account_id, concurrency=concurrency, but=due)
         # What is due first, as far as there is room, and whatever is prepared.
         first = select(JobRow.id).where(due).order_by(col(JobRow.wake_at)).limit(free)
-        chosen = or_(col(JobRow.id).in_(first), _is_prepared())
+        chosen = or_(col(JobRow.id).in_(first), is_prepared())
     return _restart(session, and_(due, chosen), due, "dispatched", silence, now, limit)
-
-
-def _fair(due: ColumnElement[bool], concurrency: int) -> ColumnElement[bool]:
-    """Jobs that are due, as far as their accounts have room; and whatever is prepared."""
-    place = func.row_number().over(
-        partition_by=col(JobRow.account_id), order_by=(col(JobRow.wake_at), col(JobRow.id))
-    )
-    prepared = case((_is_prepared(), 1), else_=0).label("prepared")
-    ranked = (
-        select(JobRow.id, JobRow.account_id, place.label("place"), prepared)
-        .where(due)
-        .cte("ranked")
-    )
-    at_work = (
-        select(JobRow.account_id, func.count().label("chains"))
-        .where(is_under_way(), not_(due))
-        .group_by(col(JobRow.account_id))
-        .cte("at_work")
-    )
-    chosen = (
-        select(ranked.c.id)
-        .outerjoin(at_work, at_work.c.account_id == ranked.c.account_id)
-        .where(
-            or_(
-                ranked.c.place + func.coalesce(at_work.c.chains, 0) <= concurrency,
-                ranked.c.prepared == 1,
-            )
-        )
-    )
-    return col(JobRow.id).in_(chosen)
-
-
-def _is_prepared() -> ColumnElement[bool]:
-    """
-    Whether a job only waits for its second: it takes one look and one publish.
-
-    Others of its account must not make it late.
-    """
-    return and_(col(JobRow.state) == JobState.SCHEDULED, segments.is_prepared(JobRow.id))
 
 
 def rescue(
@@ -141,7 +154,9 @@ def rescue(
     Its worker's lease ran out, or the next message of its chain was lost. If the worker is
     only slow, its epoch is stale from the next claim on, and its decisions are refused.
     """
-    due = _due([JobState.PUBLISHING], silence=silence, now=now, busy=busy)
+    if not is_any_due(session, None, now=now):
+        return []
+    due = is_due([JobState.PUBLISHING], silence=silence, now=now, busy=busy)
     return _restart(session, due, due, "rescued", silence, now, limit)
 
 
@@ -153,7 +168,7 @@ def pick_up(session: Session, job_id: str, *, silence: timedelta, now: datetime)
     `rescue` in one, however late it is. None if it is not due.
     """
     states = [JobState.SCHEDULED, JobState.WAITING, JobState.QUEUED, JobState.PUBLISHING]
-    due = and_(_due(states, silence=silence, now=now, busy=False), col(JobRow.id) == job_id)
+    due = and_(is_due(states, silence=silence, now=now, busy=False), col(JobRow.id) == job_id)
     started = _restart(session, due, due, "picked_up", silence, now, limit=1)
     return started[0] if started else None
 
@@ -161,31 +176,9 @@ def pick_up(session: Session, job_id: str, *, silence: timedelta, now: datetime)
 def left_behind(session: Session, account_id: str, *, now: datetime) -> list[str]:
     """Ids of the account's jobs that are due and that nobody is at work on, oldest first."""
     states = [JobState.WAITING, JobState.QUEUED, JobState.PUBLISHING]
-    due = _due(states, silence=timedelta(0), now=now, busy=False)
+    due = is_due(states, silence=timedelta(0), now=now, busy=False)
     found = select(JobRow.id).where(due, JobRow.account_id == account_id)
     return list(session.exec(found.order_by(col(JobRow.created_at))).all())
-
-
-def is_under_way() -> ColumnElement[bool]:
-    """
-    Whether a worker or a message is at work on a job.
-
-    One that is prepared and only waits for its second is not: it would keep others waiting.
-    """
-    return and_(
-        or_(col(JobRow.overdue_at).is_not(None), col(JobRow.lease_until).is_not(None)),
-        col(JobRow.state) != JobState.SCHEDULED,
-    )
-
-
-def has_room(session: Session, account_id: str, *, concurrency: int) -> bool:
-    """
-    Whether another chain of the account may begin, as far as can be seen.
-
-    Two who ask at once may both be told so: that is one chain too many for a while, and no
-    reason to make one wait for the other's transaction.
-    """
-    return room(session, account_id, concurrency=concurrency) > 0
 
 
 def room(
@@ -198,24 +191,14 @@ def room(
     """
     How many more chains of the account may begin, as far as can be seen.
 
-    `but`: jobs that do not count, since they are due again.
+    Two who ask at once may both be told of the same room: that is one chain too many for a while,
+    and no reason to make one wait for the other's transaction. `but`: jobs that do not count,
+    since they are due again.
     """
     found = select(func.count()).where(col(JobRow.account_id) == account_id, is_under_way())
     if but is not None:
         found = found.where(not_(but))
     return max(0, concurrency - session.exec(found).one())
-
-
-def _due(
-    states: list[JobState], *, silence: timedelta, now: datetime, busy: bool
-) -> ColumnElement[bool]:
-    due = and_(col(JobRow.state).in_(states), col(JobRow.wake_at) <= now)
-    if not busy:
-        return due
-    # A new run makes the message that waits stale, and its own goes to the end of the
-    # queue: done too often, nothing but stale messages would reach its head.
-    long_ago = now - max(LONG_SILENCE, silence)
-    return and_(due, or_(col(JobRow.overdue_at).is_(None), col(JobRow.overdue_at) < long_ago))
 
 
 def _restart(
@@ -250,12 +233,11 @@ def _restart(
         )
         .returning(col(JobRow.id), col(JobRow.run), col(JobRow.created_at))
     ).all()
-    for job_id, run, _ in restarted:
-        events.record(session, job_id, what, now=now, run=run)
-    return [
-        start_of(session, job_id, run)
-        for job_id, run, _ in sorted(restarted, key=lambda row: row[2])
-    ]
+    events.record_all(
+        session, [events.written(job_id, what, now=now, run=run) for job_id, run, _ in restarted]
+    )
+    oldest_first = sorted(restarted, key=lambda row: row[2])
+    return starts_of(session, {job_id: run for job_id, run, _ in oldest_first})
 
 
 def unheard(session: Session, job_id: str, *, run: int, now: datetime) -> None:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, or_
+from sqlalchemy import ColumnElement, Update, and_, exists, func, not_, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select, update
 
 from threadsworker.job import HARMLESS, LIVE, RESTING, SEGMENT_MOVES, AttemptState, SegmentState
+from threadsworker.store.prepared import PreparedWrite, among, given
 from threadsworker.store.tables import AttemptRow, ContainerRow, JobRow, MediaRow, SegmentRow
 
 #: States of a segment whose container may have to be given up.
@@ -121,13 +123,23 @@ def move(
     session: Session, segment_id: str, *, source: Sequence[SegmentState], to: SegmentState
 ) -> bool:
     """source → to. False if it is in another state."""
+    moved = _moving(tuple(source), to).run(session, segment=segment_id)
+    return bool(moved.rowcount == 1)
+
+
+@cache
+def _moving(source: tuple[SegmentState, ...], to: SegmentState) -> PreparedWrite:
+    return PreparedWrite(lambda _: moving(source, to))
+
+
+def moving(source: Sequence[SegmentState], to: SegmentState) -> Update:
+    """`move` as a part of a larger statement, which is given the ``segment``."""
     assert all(to in SEGMENT_MOVES[state] for state in source), (source, to)
-    moved = session.exec(
+    return (
         update(SegmentRow)
-        .where(col(SegmentRow.id) == segment_id, col(SegmentRow.state).in_(list(source)))
+        .where(col(SegmentRow.id) == given("segment"), among(col(SegmentRow.state), source))
         .values(state=to)
     )
-    return moved.rowcount == 1
 
 
 def move_all(
@@ -162,15 +174,25 @@ def published(
 
 def verified(session: Session, segment_id: str, *, permalink: str | None) -> bool:
     """published → verified. A fact: the post was read back and is where it belongs."""
-    told = session.exec(
+    told = _VERIFIED.run(session, segment=segment_id, permalink=permalink)
+    return bool(told.rowcount == 1)
+
+
+def verifying(segment: str) -> Update:
+    """`verified` as a part of a larger statement, which is given the `segment` by that name."""
+    return (
         update(SegmentRow)
-        .where(col(SegmentRow.id) == segment_id, col(SegmentRow.state) == SegmentState.PUBLISHED)
-        .values(state=SegmentState.VERIFIED, permalink=permalink)
+        .where(
+            col(SegmentRow.id) == given(segment), col(SegmentRow.state) == SegmentState.PUBLISHED
+        )
+        .values(state=SegmentState.VERIFIED, permalink=given("permalink"))
     )
-    return told.rowcount == 1
 
 
-def _alike(one: Any, other: Any) -> ColumnElement[bool]:
+_VERIFIED = PreparedWrite(lambda _: verifying("segment"))
+
+
+def alike(one: Any, other: Any) -> ColumnElement[bool]:
     """Whether two segments could not be told apart in a listing."""
     return or_(col(one.likeness) == col(other.likeness), col(one.text) == col(other.text))
 
@@ -186,7 +208,7 @@ def has_twin_in_flight(session: Session, segment_id: str, *, account_id: str) ->
     found = (
         select(other.id)
         .join(JobRow, col(JobRow.id) == col(other.job_id))
-        .join(own, _alike(own, other))
+        .join(own, alike(own, other))
         .where(
             own.id == segment_id,
             other.id != segment_id,
@@ -226,7 +248,7 @@ def has_twin_in_doubt(session: Session, segment_id: str, *, account_id: str) -> 
         select(other.id)
         .join(JobRow, col(JobRow.id) == col(other.job_id))
         .join(AttemptRow, col(AttemptRow.segment_id) == col(other.id))
-        .join(own, _alike(own, other))
+        .join(own, alike(own, other))
         .where(
             own.id == segment_id,
             other.id != segment_id,

@@ -18,6 +18,7 @@ from threadsworker.job import RECONNECT_CHECK, JobState, WaitReason
 from threadsworker.job import cool_down as pause_of
 from threadsworker.notice import NoticeEvent
 from threadsworker.store import notices
+from threadsworker.store.prepared import Prepared, given
 from threadsworker.store.tables import AccountRow, JobRow
 
 #: How often a job of a paused account is looked at; the end of the pause wakes it at once.
@@ -55,6 +56,24 @@ def hold(session: Session, account_id: str, *, now: datetime) -> Hold | None:
     """The same, as the account's row says at this moment."""
     found = select(AccountRow).where(AccountRow.id == account_id)
     return hold_of(session.exec(found.execution_options(populate_existing=True)).one(), now=now)
+
+
+def hold_the_row(session: Session, account_id: str) -> Hold | None:
+    """
+    The same, and the row is held until the transaction ends: one publish is authorised at a time.
+    """
+    row, now = _HOLD_THE_ROW.run(session, account=account_id).one()
+    return hold_of(row, now=now)
+
+
+_HOLD_THE_ROW = Prepared(
+    lambda times: (
+        select(AccountRow, times.now)
+        .where(AccountRow.id == given("account"))
+        .with_for_update(of=AccountRow, key_share=True)
+        .execution_options(populate_existing=True)
+    )
+)
 
 
 def rest_until(moment: datetime | None, now: datetime) -> timedelta:
