@@ -16,10 +16,10 @@ demo: $(READY) ## Publish a real long post to a local sandbox, and watch
 test: $(READY) $(if $(CI),system) ## Run every test
 	@$(BIN)/python -m pytest
 
-bench: $(READY) ## Time planning, being called, the lateness of many posts, and what waiting costs
-	@$(BIN)/python -m tests.bench.planning
-	@$(BIN)/python -m tests.bench.load
-	@$(BIN)/python -m tests.bench.waiting
+bench: $(READY) ## Measure what everything costs: BENCH="latency polling" for some of it
+	@for each in $(BENCH); do $(BIN)/python -m tests.bench.$$each --json bench-$$each.json || exit 1; done
+
+BENCH ?= latency throughput statements scale planning staging polling load waiting
 
 pictures: $(READY) ## Take the pictures of docs/flower.md again, in a browser
 	@$(BIN)/python -m tests.screenshots

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,6 +66,24 @@ def table(title: str, rows: Sequence[dict[str, Any]]) -> str:
         cells = (str(row.get(name, "")).rjust(width) for name, width in widths.items())
         lines.append("  ".join([str(row["name"]).ljust(first), *cells]))
     return "\n".join(lines) + "\n"
+
+
+def spread(name: str, values: Sequence[float]) -> dict[str, Any]:
+    """The median of several rounds, and from the least to the most, as figures of a row."""
+    return {
+        name: round(statistics.median(values), 2),
+        f"{name}, spread": [round(min(values), 2), round(max(values), 2)],
+    }
+
+
+def in_words(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of such figures for a table: the spread in the median's own cell."""
+    words = {}
+    for name, value in row.items():
+        if not name.endswith(", spread"):
+            low, high = row.get(f"{name}, spread", (value, value))
+            words[name] = value if low == high else f"{value:g} ({low:g}-{high:g})"
+    return words
 
 
 def _over(time: float, count: int, bare: float, bare_count: int) -> float:

@@ -90,7 +90,7 @@ class StatementLog:
         name = f"SELECT 'mark {uuid4()}'"
         with psycopg.connect(self._url, autocommit=True) as connection:
             connection.execute(name)
-        return eventually(lambda: self._end_of(name.encode()))
+        return eventually(lambda: self._end_of(name.encode()) or 0)
 
     def transactions(self, since: int, until: int | None = None) -> list[Transaction]:
         """The application's transactions between two places, in the order of their ends."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +25,7 @@ from typing import Any
 
 from tests.acceptance.installation import Installation, installation
 from tests.bench.broker_log import BrokerLog, broker_log
-from tests.bench.measured import table
+from tests.bench.measured import in_words, spread, table
 from tests.bench.statement_log import StatementLog, Transaction, logging_server
 from tests.services import eventually, redis_server
 from threadsworker.queue import STEPS_QUEUE
@@ -60,7 +59,7 @@ def main() -> int:
             sys.stdout.write("\n".join(one_segment(counted)) + "\n")
         return 0
     rows = measure(asked.lengths, rounds=asked.rounds, slow=not asked.no_slow)
-    sys.stdout.write(table("cost", [_written(row) for row in rows]) + "\n")
+    sys.stdout.write(table("cost", [in_words(row) for row in rows]) + "\n")
     if asked.json is not None:
         asked.json.write_text(json.dumps({"statements": rows}, indent=2) + "\n", encoding="utf-8")
     return 0
@@ -91,23 +90,10 @@ def _per_segment(one: Cost, many: Cost, length: int) -> Cost:
 
 
 def _row(name: str, costs: Sequence[Cost]) -> dict[str, Any]:
-    """Medians, and from the least to the most where rounds differ."""
     row: dict[str, Any] = {"name": name}
     for of in costs[0]:
-        values = [cost[of] for cost in costs]
-        row[of] = round(statistics.median(values), 2)
-        row[f"{of}, spread"] = [round(min(values), 2), round(max(values), 2)]
+        row |= spread(of, [cost[of] for cost in costs])
     return row
-
-
-def _written(row: Mapping[str, Any]) -> dict[str, Any]:
-    written = {}
-    for name, value in row.items():
-        if name.endswith(", spread"):
-            continue
-        low, high = row.get(f"{name}, spread", (value, value))
-        written[name] = value if low == high else f"{value:g} ({low:g}-{high:g})"
-    return written
 
 
 @dataclass(frozen=True)

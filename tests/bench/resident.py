@@ -1,0 +1,55 @@
+"""The memory of a worker that waits, all of its processes together."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tests.acceptance.installation import Installation
+from tests.services import eventually
+from threadsworker.steps.desk import Desk
+from threadsworker.steps.upkeep import DISPATCH
+from threadsworker.store import duties
+
+#: Looks for due posts after which a worker has what it needs.
+LOOKS = 8
+
+
+def megabytes(installed: Installation) -> float:
+    """Resident megabytes of a worker that has published a post and looked for due ones since."""
+    worker, beat = installed.start("worker", "-c", "2"), installed.start("beat")
+    client = installed.client()
+    try:
+        job = client.enqueue(f"shows that all is up {time.time()}")
+        ended = client.wait(job.id, timeout=120)
+        if ended.state != "published":
+            raise SystemExit(f"a post is {ended.state}")
+        _looked(Desk(client.settings))
+        return _kilobytes(worker.pid) / 1024
+    finally:
+        client.close()
+        for process in (beat, worker):
+            process.terminate()
+            process.wait(60)
+            installed.processes.remove(process)
+
+
+def _looked(desk: Desk) -> None:
+    """Wait until the worker has looked some times."""
+    seen = set()
+
+    def enough() -> bool:
+        with desk.reading() as session:
+            seen.add(duties.last_done(session, DISPATCH))
+        return len(seen) > LOOKS
+
+    eventually(enough, timeout=120, every=0.2)
+    desk.engine.dispose()
+
+
+def _kilobytes(pid: int) -> int:
+    """Of the process and of its children."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    own = int(status.split("VmRSS:")[1].split()[0])
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own + sum(_kilobytes(int(child)) for child in children)
