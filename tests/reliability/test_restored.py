@@ -148,13 +148,10 @@ def test_a_refusal_proves_nothing_about_what_the_backup_has_forgotten(world: Wor
 def test_a_container_of_before_is_given_up_only_when_meta_says_that_it_is_dead(
     world: World,
 ) -> None:
-    match = {"method": "GET", "path_regex": r"/\d{17}$"}
-    made: list[Backup] = []
-    world.sandbox.plan_fault({"match": match}, on_hit=lambda _: made.append(Backup(world)))
     refused = {"match": LOST["match"], "act": False, "answer": NOT_FOUND, "times": 1000}
     job_id = enqueue(world, "Alone.")
-    world.run(until=lambda: bool(made))
-    made[0].restore()
+    world.run(until=lambda: bool(world.messages) and world.messages[0].name == "publish")
+    Backup(world).restore()
     world.sandbox.plan_fault(refused)
     began = world.clock.seconds
     world.run(
