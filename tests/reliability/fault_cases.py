@@ -143,7 +143,7 @@ _KINDS = [
     ("raw", "GET", "", 3, "served"),
     ("github", "DELETE", "/git/refs/", 1, "unstage"),
     ("threads", "POST", "/me/threads$", 5, "create"),
-    ("threads", "GET", r"/v1.0/\d+$", 11, "status or post"),
+    ("threads", "GET", r"/v1.0/\d+$", 8, "status or post"),
     ("threads", "POST", "/threads_publish$", 3, "publish"),
 ]
 
