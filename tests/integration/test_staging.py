@@ -19,8 +19,8 @@ from threadsworker.staging.blobs import MOST_HELD
 from threadsworker.staging.github import PARALLEL, GitHubStaging
 
 JOB = "0197a0000000"
-#: Files of a full carousel.
-MANY = 20
+#: Files that go in two lots.
+MANY = 2 * PARALLEL
 BLOBS = {"service": "github", "path_regex": "/git/blobs$"}
 
 
@@ -59,10 +59,10 @@ def acted(sandbox: Sandbox, what: str) -> list[dict[str, Any]]:
     return [one for one in sandbox.ledger if one["acted"] == what]
 
 
-def test_the_files_of_a_carousel_are_on_their_way_together(sandbox: Sandbox, http: Http) -> None:
-    together = threading.Barrier(MANY)
+def test_several_files_are_on_their_way_together(sandbox: Sandbox, http: Http) -> None:
+    together = threading.Barrier(PARALLEL)
     held = {"match": BLOBS, "times": MANY}
-    # Nobody is answered before all have asked.
+    # Nobody is answered before all of a lot have asked.
     sandbox.plan_fault(held, on_hit=lambda request: passed(together))
     placed = staging(sandbox, http).stage(JOB, files(MANY))
     assert not together.broken
@@ -106,9 +106,9 @@ def test_a_branch_that_lacks_files_gets_them_and_keeps_the_others(
 
 def test_an_empty_repository_gets_one_first_commit(sandbox: Sandbox, http: Http) -> None:
     sandbox.set_options(empty_repositories=True)
-    together = threading.Barrier(MANY)
-    # All find out by themselves that it is empty.
-    sandbox.plan_fault({"match": BLOBS, "times": MANY}, on_hit=lambda request: passed(together))
+    together = threading.Barrier(PARALLEL)
+    # All of the first lot find out by themselves that it is empty.
+    sandbox.plan_fault({"match": BLOBS, "times": PARALLEL}, on_hit=lambda request: passed(together))
     staging(sandbox, http).stage(JOB, files(MANY))
     assert sandbox.staged_files() == MANY
     begun = [one for one in sandbox.ledger if one["path"].endswith("/contents/README.md")]

@@ -31,11 +31,13 @@ from threadsworker.subject import carried
 API_VERSION = "2022-11-28"
 #: Branches of ours; the job's id follows.
 BRANCHES = "heads/threadsworker/"
-#: Requests sent at the same time. GitHub allows 100: as many jobs of an account as are worked on
-#: at once have room in them, and all files of a carousel are on their way together.
+#: Requests to the API at the same time. GitHub allows 100 and asks for restraint: what is on its
+#: way when it asks for a pause is refused, and counts.
 #: Source: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 #: (2026-10-02).
-PARALLEL = 24
+PARALLEL = 8
+#: Looks at staged files at the same time. Their host is not the API's, and has no such limits.
+LOOKS = 24
 #: Seconds of silence until an upload counts as lost: 35 MB on a slow line.
 UPLOAD_TIMEOUT = 300.0
 
@@ -109,7 +111,8 @@ class GitHubStaging:
         wanted = {file.name: file for file in files}
         with ThreadPoolExecutor(self._parallel) as pool:
             commit = self._committed(job_id, wanted, pool)
-            urls = {name: f"{self._raw}/{commit}/{quote(name)}" for name in wanted}
+        urls = {name: f"{self._raw}/{commit}/{quote(name)}" for name in wanted}
+        with ThreadPoolExecutor(LOOKS) as pool:
             list(pool.map(carried(self._check_served), urls.values()))
         return tuple(StagedFile(name=file.name, url=urls[file.name]) for file in files)
 
