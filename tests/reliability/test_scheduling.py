@@ -12,6 +12,8 @@ from tests.reliability.virtual_workers import Ambush, Zombie
 from tests.reliability.virtual_world import World
 from threadsworker.errors import InvalidPost, NotPossible
 from threadsworker.steps import upkeep
+from threadsworker.steps.desk import Desk
+from threadsworker.steps.step import Again, Go, Stop
 
 DAY = 24 * HOUR
 
@@ -275,6 +277,25 @@ def test_a_worker_that_slept_through_a_change_does_no_harm(
     world.run()
     assert job(world, job_id).state == "published"
     assert texts(world) == [expected]
+
+
+@pytest.mark.parametrize("media", [[], ["https://example.com/a.mp4"]])
+def test_no_message_waits_longer_than_a_countdown_may(world: World, media: list[str]) -> None:
+    world.sandbox.set_options(text_seconds=300.0, video_seconds=300.0)
+    most = timedelta(seconds=0.1)
+    settings = world.settings.model_copy(update={"max_countdown": most})
+    desk = Desk(settings, now=world.clock.moment)
+    job_id = enqueue(world, "A post.", media=media)
+    world.run(until=lambda: bool(world.messages) and world.messages[0].name == "create_containers")
+    outcomes = [world.handle(world.messages.pop(0), desk)]
+    while world.messages and len(outcomes) < 10:
+        outcomes.append(world.handle(world.messages.pop(0), desk))
+    desk.engine.dispose()
+    assert {type(one) for one in outcomes} <= {Go, Again, Stop}
+    assert all(one.delay <= most for one in outcomes if isinstance(one, Go | Again))
+    # What takes longer is a row.
+    assert isinstance(outcomes[-1], Stop)
+    assert (job(world, job_id).state, job(world, job_id).reason) == ("waiting", "processing")
 
 
 def test_a_cancelled_scheduled_post_stays_unpublished(world: World) -> None:

@@ -172,7 +172,7 @@ def _look_back(api: ThreadsApi, work: Work) -> Seen | Review | None:
 
 def _made(desk: Desk, claim: Claim, work: Work, made: Made, back: Seen | None) -> Written:
     """Store the id, in a commit that is made at once, and let the job go."""
-    delay = desk.expectation(work.kind).first_look()
+    delay = min(desk.expectation(work.kind).first_look(), desk.settings.max_countdown)
     with desk.transaction() as session:
         is_held = prompt.container_made(
             session,

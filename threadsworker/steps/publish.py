@@ -83,7 +83,8 @@ def _look(desk: Desk, work: Work) -> Work | _Ready | Next:
     # From look to look: the way to Meta and back is a part of it.
     gap = desk.expectation(container.kind).gap(age)
     delay = max(timedelta(0), gap - timedelta(seconds=time.monotonic() - asked))
-    if status is not StatusCode.IN_PROGRESS or takes_long(desk, age):
+    is_long = takes_long(desk, age) or delay > desk.settings.max_countdown
+    if status is not StatusCode.IN_PROGRESS or is_long:
         return work
     with desk.transaction() as session:
         is_free = prompt.still_processing(
