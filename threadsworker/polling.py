@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from statistics import NormalDist
@@ -86,6 +86,12 @@ BELIEFS = {
 }
 
 
+#: Seconds; no gap is longer while none of the kind was seen. What is believed may not be so here:
+#: a short film, or an afternoon on which Meta is quick. Fixed gaps of 5 s cost a video that takes
+#: what is believed hardly more, see docs/performance.md.
+FIRST_GAPS = {"image": 1.0, "video": 5.0}
+
+
 @dataclass(frozen=True)
 class Seen:
     """A container that became ready; seconds of age between which that happened."""
@@ -115,6 +121,8 @@ class Expectation:
     median: float
     #: Standard deviation of the logarithm.
     sigma: float
+    #: Seconds; no gap is longer, unless processing has stalled.
+    longest: float = LONGEST_GAP
 
     def first_look(self) -> timedelta:
         """
@@ -125,14 +133,15 @@ class Expectation:
         """
         worth_it = self._gap(0.0, least=0.0)
         latest = LATEST_FIRST_LOOK * self.belief.median
-        return timedelta(seconds=min(worth_it, self._stalled, latest))
+        return timedelta(seconds=min(worth_it, self._stalled, latest, self.longest))
 
     def gap(self, age: timedelta) -> timedelta:
         """From a look at `age` that read IN_PROGRESS to the next one."""
         seconds = max(0.0, age.total_seconds())
         beyond = seconds - self._stalled
         if beyond <= 0:
-            return timedelta(seconds=self._gap(seconds, least=self.belief.least))
+            worth_it = self._gap(seconds, least=self.belief.least)
+            return timedelta(seconds=min(worth_it, self.longest))
         grown = self._longest_usual_gap + STALLED_GROWTH * beyond
         return timedelta(seconds=min(LONGEST_GAP, grown))
 
@@ -184,6 +193,12 @@ class Expectation:
             return 0.0
         place = math.log(age / self.median) / self.sigma - shift
         return 0.5 * math.erfc(-place / math.sqrt(2.0))
+
+
+def at_first(kind: str) -> Expectation:
+    """What is to be expected of a kind of which no container was seen yet."""
+    believed = expect(BELIEFS[kind], [])
+    return replace(believed, longest=FIRST_GAPS.get(kind, LONGEST_GAP))
 
 
 def expect(belief: Belief, seen: Sequence[Seen]) -> Expectation:

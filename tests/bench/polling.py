@@ -30,7 +30,7 @@ from statistics import NormalDist
 from typing import Any
 
 from tests.bench.measured import table
-from threadsworker.polling import BELIEFS, LONGEST_GAP, Belief, Expectation, Seen, expect
+from threadsworker.polling import BELIEFS, LONGEST_GAP, Belief, Expectation, Seen, at_first, expect
 
 KINDS = ("text", "image", "video")
 #: Containers of a chain.
@@ -108,7 +108,10 @@ def _round(kind: str, count: int, seed: int) -> dict[str, Means]:
         "optimum": lambda: _by_hazard(right),
         "least cost": lambda: iter(_least_cost(kind)),
     }
-    found = {"ours, right belief": _means(_outcome(_ours(right), times))}
+    found = {
+        "ours, right belief": _means(_outcome(_ours(right), times)),
+        "ours, nothing seen yet": _means(_outcome(_ours(at_first(kind)), times)),
+    }
     for name, factor in WRONG.items():
         belief = replace(true, median=factor * true.median)
         title = f"ours, 3x {name}"

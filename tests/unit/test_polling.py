@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -14,12 +15,14 @@ from hypothesis import strategies as st
 
 from threadsworker.polling import (
     BELIEFS,
+    FIRST_GAPS,
     LONGEST_GAP,
     MEMORY,
     SHORTEST,
     Belief,
     Expectation,
     Seen,
+    at_first,
     doubt_gap,
     expect,
 )
@@ -102,6 +105,16 @@ def test_a_gap_waits_in_vain_for_what_a_look_is_worth(kind: str) -> None:
     ready_later = [taken for taken in drawn(belief, 200_000) if taken > age]
     in_vain = sum(max(0.0, end - taken) for taken in ready_later) / len(ready_later)
     assert in_vain == pytest.approx(belief.cost, rel=0.06)
+
+
+@pytest.mark.parametrize(("kind", "longest"), FIRST_GAPS.items())
+@given(taken=st.floats(0.01, 100.0))
+def test_while_none_was_seen_nobody_waits_long_in_vain(
+    kind: str, longest: float, taken: float
+) -> None:
+    expected = at_first(kind)
+    ages = looks(expected, min(taken, expected.quantile(0.99)))
+    assert max(later - earlier for earlier, later in pairwise([0.0, *ages])) <= longest
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from threadsworker.polling import BELIEFS, MEMORY, Expectation, expect
+from threadsworker.polling import BELIEFS, MEMORY, Expectation, at_first, expect
 from threadsworker.store import processing
 from threadsworker.store.database import reading
 
@@ -44,7 +44,7 @@ class Expectations:
                 self._held[kind] = self._learned(kind)
             except SQLAlchemyError:
                 logger.warning("What containers took could not be read", exc_info=True)
-        return self._held.get(kind) or expect(BELIEFS[kind], [])
+        return self._held.get(kind) or at_first(kind)
 
     def _is_due(self, kind: str) -> bool:
         """Whether it is this thread's turn to ask; the others go on with what there is."""
@@ -58,4 +58,4 @@ class Expectations:
     def _learned(self, kind: str) -> Expectation:
         with reading(self.engine) as session:
             seen = processing.recent(session, kind, MEMORY)
-        return expect(BELIEFS[kind], seen)
+        return expect(BELIEFS[kind], seen) if seen else at_first(kind)
