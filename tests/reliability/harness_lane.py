@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from psycopg import Connection, connect
 from pydantic import SecretStr
 from redis import Redis as RedisClient
+from sqlalchemy import Engine
 
 from tests.reliability import crash_job
 from tests.reliability.harness_gun import Gun
@@ -34,7 +35,7 @@ from threadsworker.settings import load_settings
 from threadsworker.steps import sweep, upkeep
 from threadsworker.steps.desk import Desk
 from threadsworker.store import accounts, schema
-from threadsworker.store.database import clock
+from threadsworker.store.database import clock, make_engine
 from threadsworker.store.tables import METADATA
 
 ACCOUNT = "main"
@@ -58,6 +59,14 @@ LOOK_EVERY = 0.1
 START = 30.0
 
 
+class _PatientDesk(Desk):
+    """The lease is so short that a transaction of a slow machine may idle for longer."""
+
+    @cached_property
+    def engine(self) -> Engine:
+        return make_engine(self.settings.sqlalchemy_url)
+
+
 class Lane:
     """Made by `lane`. One thread uses it at a time."""
 
@@ -79,7 +88,7 @@ class Lane:
         self.broker = RedisClient.from_url(broker)
         self._zygote = zygote
         self._celery = queue.make_app(broker)
-        self._desk = Desk(self.settings)
+        self._desk = _PatientDesk(self.settings)
         self._watcher: Connection[Any] = connect(database, autocommit=True)
         self._upstreams = (database, broker, sandbox.url)
         self._proxies: list[Proxy] = []

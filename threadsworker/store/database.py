@@ -8,6 +8,7 @@ Only the database's clock is compared with times in rows, since workers' clocks 
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -27,8 +28,10 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import ArgumentError, DisconnectionError, InternalError, OperationalError
 from sqlmodel import Session
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from threadsworker.errors import InvalidSettings
 
@@ -99,6 +102,7 @@ def _postgresql(url: str, idle_limit: timedelta | None, trusted_for: timedelta) 
     engine = create_engine(url, pool_pre_ping=not trusted_for, hide_parameters=True)
     if trusted_for:
         _ask_when_idle(engine, trusted_for.total_seconds())
+    event.listen(engine, "handle_error", _lost, retval=True)
     if idle_limit is not None:
         milliseconds = int(idle_limit.total_seconds() * 1000)
 
@@ -128,6 +132,19 @@ def _ask_when_idle(engine: Engine, seconds: float) -> None:
             raise DisconnectionError(type(error).__name__) from None
 
 
+def _lost(context: ExceptionContext) -> BaseException | None:
+    """
+    The server ended a transaction that had idled for too long: a connection was lost, though the
+    driver calls it an internal error (class 25 of SQLSTATE).
+    """
+    said = context.sqlalchemy_exception
+    if not (context.is_disconnect and isinstance(said, InternalError)):
+        return None
+    return OperationalError(
+        said.statement, said.params, context.original_exception, said.hide_parameters, True
+    )
+
+
 def _sqlite(url: str, path: str | None) -> Engine:
     if path and path != ":memory:":
         Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -142,7 +159,7 @@ def _sqlite(url: str, path: str | None) -> Engine:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT}")
-        cursor.execute("PRAGMA journal_mode = WAL")
+        _use_wal(cursor)
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
@@ -153,6 +170,23 @@ def _sqlite(url: str, path: str | None) -> Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and (
+        error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+    )
+
+
+@retry(
+    retry=retry_if_exception(_is_busy),
+    stop=stop_after_delay(SQLITE_BUSY_TIMEOUT / 1000),
+    wait=wait_random(0.001, 0.02),
+    reraise=True,
+)
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """Of two that do this to a new file at once, SQLite refuses one, however long it would wait."""
+    cursor.execute("PRAGMA journal_mode = WAL")
 
 
 def _make_private(path: str) -> None:
