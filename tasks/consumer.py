@@ -1,9 +1,9 @@
 """
-What a worker tells Flower, in fewer letters.
+What a worker tells Flower, in fewer messages.
 
 Celery sends what it has to tell of a message at once: that it was received, then that it was
-begun, then that it is done. Each is a request to Redis, and these are a tenth of what a chain of
-messages costs a worker. So they are put together for a moment that nobody sees.
+begun, then that it is done. Each is a request to Redis, and these are a quarter of what a bare
+chain of messages costs a worker. So they are put together for a moment that nobody sees.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from threadsworker.steps.upload import UPLOAD
 
 logger = logging.getLogger(__name__)
 
-#: A message that is worth to be taken so soon is sent without a countdown.
+#: A message that is worth taking so soon is sent without a countdown.
 PROMPT = timedelta(seconds=0.02)
 
 

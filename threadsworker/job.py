@@ -16,8 +16,9 @@ A job, publish one post for one account::
 a  its time has come                      f  the chain fell silent: rescued, with a new run
 b  a worker claimed it                    g  a definite refusal; can be retried from there
 c  every segment is live, nothing staged  h  only a person can tell what happened
-d  has to wait, with a reason; goes back  i  somebody asked for it
-   when its message returns               j  too late, by policy; before anything was sent
+d  has to wait, with a reason, also       i  somebody asked for it
+   before it was claimed; goes back when
+   its message returns                    j  too late, by policy; before anything was sent
 e  parked, and `wake_at` has come         k  prepared ahead of its time
 
 A segment, one Threads post of the thread::
@@ -29,8 +30,9 @@ A segment, one Threads post of the thread::
                         ▲                                                        │
                         └────────────────────────────────────────────────────────┘
 
-`published` has no way back. `in_doubt`: a publish was sent and nobody said what became of
-it; only the container's status leads out of it.
+Usually a segment goes from processing to publishing at once, since the publish makes the last look;
+`SEGMENT_MOVES` has every arrow. `published` has no way back. `in_doubt`: a publish was sent and
+nobody said what became of it; only the container's status leads out of it.
 """
 
 from __future__ import annotations
@@ -205,7 +207,7 @@ class Done:
     progress: bool = True
     #: What was done, in a few words without content: Flower shows it.
     said: str = ""
-    #: When the next step is worth to be taken, if not at once.
+    #: When the next step is worth taking, if not at once.
     delay: timedelta = timedelta(0)
 
 

@@ -73,10 +73,10 @@ class Belief:
     least: float
 
 
-#: Text and images take 1 to 5 seconds, videos 15 to 60; measured by others, Meta's documentation
-#: gives no times. A text is waited for by the whole rest of its thread, and soon over: looks are
-#: cheap. Meta grants 48,000 calls a day and account at least, which is 38 for each of the
-#: 250 posts and 1,000 replies that it lets an account publish.
+#: Texts take about a second, images 1 to 5, videos 15 to 60; measured by others, Meta's
+#: documentation gives no times. A text is waited for by the whole rest of its thread, and soon
+#: over: looks are cheap. Meta grants 48,000 calls a day and account at least, which is 38 for each
+#: of the 250 posts and 1,000 replies that it lets an account publish.
 #: https://developers.facebook.com/documentation/threads/overview (2026-04-21).
 BELIEFS = {
     "text": Belief(median=0.8, sigma=0.5, cost=0.01, least=0.1),

@@ -28,8 +28,9 @@ MARK = "[redacted]"
 SHORTEST_SECRET = 8
 
 _KEY = r"[\w-]*(?:token|secret|password|passwd|api_?key|appsecret_proof)"
-#: Each keeps its first group, which tells a reader what was taken out. Before it stand, in lower
-#: case, the words of which it needs one: looking for these takes a hundredth of the time.
+#: Each keeps its first group, which tells a reader what was taken out. Before each stand words, in
+#: lower case, one of which must occur for it to match: looking for those takes a hundredth of the
+#: time.
 _PATTERNS = (
     # access_token=…, "client_secret": "…"
     (

@@ -10,28 +10,27 @@ looked at after each run: texts, parents, pictures, and that nothing is still st
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import requests
 
-from tests.acceptance.installation import Installation, installation
+from tests.acceptance.installation import Installation
 from tests.bench import floor, serial
 from tests.bench.chains import CASES, App, Case, draw_pictures
 from tests.bench.floor import Drawn
-from tests.bench.measured import table
+from tests.bench.installed import running
+from tests.bench.measured import table, write
 from tests.bench.went import Books, Wasted, check, parts_of
-from tests.services import eventually, postgres_server, redis_server
+from tests.services import eventually
 from threadsworker import Client
 from threadsworker.sandbox import Sandbox, SandboxOptions
 
@@ -100,8 +99,11 @@ def main() -> int:
         round_trip=asked.round_trip, seed=asked.seed, **PROCESSING, **NO_LIMITS
     )
     names = asked.case or list(CASES)
-    worker = ["-c", str(asked.processes), "-P", asked.pool]
-    with _running(options, worker) as installed, closing(App(installed.client())) as app:
+    worker = ["worker", "-c", str(asked.processes), "-P", asked.pool]
+    with (
+        running(options, [worker, ["beat"]], dispatch_every="5") as installed,
+        closing(App(installed.client())) as app,
+    ):
         _warm_up(installed, app, asked.processes)
         far = _round_trips(installed.sandbox)
         timed = {name: _runs(installed, app, name, asked) for name in names}
@@ -113,48 +115,24 @@ def main() -> int:
     sys.stdout.write(table("over the floor, ms", [_lost(name, timed[name]) for name in names]))
     if measured:
         sys.stdout.write("\n" + table("the serial client, measured", measured))
-    if asked.json is not None:
-        document = {
-            "python": platform.python_version(),
-            "processors": os.cpu_count(),
-            "worker": worker,
-            "round trip": asked.round_trip,
-            "round trips, measured": far,
-            "processing": PROCESSING,
-            "seed": asked.seed,
-            "latency": [_row(name, timed[name]) for name in names],
-            "over the floor, ms": [_lost(name, timed[name]) for name in names],
-            "serial, measured": measured,
-            "runs": {name: [asdict(run) for run in timed[name]] for name in names},
-        }
-        asked.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    document = {
+        "python": platform.python_version(),
+        "processors": os.cpu_count(),
+        "worker": worker,
+        "round trip": asked.round_trip,
+        "round trips, measured": far,
+        "processing": PROCESSING,
+        "seed": asked.seed,
+        "latency": [_row(name, timed[name]) for name in names],
+        "over the floor, ms": [_lost(name, timed[name]) for name in names],
+        "serial, measured": measured,
+        "runs": {name: [asdict(run) for run in timed[name]] for name in names},
+    }
+    write(asked.json, document)
     return 0
 
 
 # Running
-
-
-@contextmanager
-def _running(options: SandboxOptions, worker: list[str]) -> Iterator[Installation]:
-    directory = Path(tempfile.mkdtemp(prefix="bench-"))
-    with (
-        redis_server() as redis,
-        postgres_server(directory) as postgres,
-        Sandbox(options=options) as sandbox,
-    ):
-        if postgres is None:
-            raise SystemExit("there is no PostgreSQL here")
-        with postgres.database() as url:
-            settings = {
-                "THREADSWORKER_DATABASE_URL": url,
-                "THREADSWORKER_BROKER_URL": redis.url,
-                "THREADSWORKER_LOG_LEVEL": "WARNING",
-                "THREADSWORKER_DISPATCH_EVERY": "5",
-            }
-            processes = [["worker", *worker], ["beat"]]
-            home = directory / "home"
-            with installation(home, sandbox, settings, processes=processes) as installed:
-                yield installed
 
 
 def _warm_up(installed: Installation, app: App, processes: int) -> None:

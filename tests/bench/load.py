@@ -16,7 +16,6 @@ of the bare loop, and a ratio is that of runs of one round.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import enqueues, notices, starting, webhooks
-from tests.bench.measured import table
+from tests.bench.measured import table, write
 from tests.services import postgres_server, redis_server
 
 PARTS = ("enqueues", "received", "delivered", "start")
@@ -46,8 +45,7 @@ def main() -> int:
                 sys.stdout.write(table(title, rows) + "\n")
                 sys.stdout.flush()
                 found[title] = rows
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write(asked.json, found)
     return 0
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -84,6 +86,12 @@ def in_words(row: Mapping[str, Any]) -> dict[str, Any]:
             low, high = row.get(f"{name}, spread", (value, value))
             words[name] = value if low == high else f"{value:g} ({low:g}-{high:g})"
     return words
+
+
+def write(path: Path | None, found: Any) -> None:
+    """All figures as JSON, if a file was asked for."""
+    if path is not None:
+        path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 def _over(time: float, count: int, bare: float, bare_count: int) -> float:

@@ -15,7 +15,6 @@ seconds waited in vain plus what the looks are worth; all are compared by it wit
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import random
 import statistics
@@ -29,7 +28,7 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
-from tests.bench.measured import table
+from tests.bench.measured import table, write
 from threadsworker.polling import BELIEFS, LONGEST_GAP, Belief, Expectation, Seen, at_first, expect
 
 KINDS = ("text", "image", "video")
@@ -91,8 +90,7 @@ def main() -> int:
             row["over least"] = round(row["cost, s"] / least, 2)
         found[kind] = rows
         sys.stdout.write(table(f"{kind}, median {BELIEFS[kind].median} s", rows) + "\n")
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write(asked.json, found)
     return 0
 
 

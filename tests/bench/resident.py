@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from tests.acceptance.installation import Installation
+from tests.bench.processor import children
 from tests.services import eventually
 from threadsworker.steps.desk import Desk
 from threadsworker.steps.upkeep import DISPATCH
@@ -55,5 +56,4 @@ def _kilobytes(pid: int) -> int:
     """Of the process and of its children."""
     status = Path(f"/proc/{pid}/status").read_text()
     own = int(status.split("VmRSS:")[1].split()[0])
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own + sum(_kilobytes(int(child)) for child in children)
+    return own + sum(_kilobytes(child) for child in children(pid))

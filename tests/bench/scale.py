@@ -16,7 +16,6 @@ All databases are there at once and take turns, so that a ratio is that of one r
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -26,7 +25,7 @@ from typing import Any
 
 from tests.acceptance.installation import installation
 from tests.bench import looks, resident, statements, stocked
-from tests.bench.measured import in_words, spread, table
+from tests.bench.measured import in_words, spread, table, write
 from tests.bench.stocked import Stock
 from tests.services import PostgresServer, postgres_server, redis_server
 from threadsworker.sandbox import Sandbox
@@ -57,8 +56,7 @@ def main() -> int:
             sys.stdout.write(table(title, _turned(shown) if part == "rows" else shown) + "\n")
             sys.stdout.flush()
             found[title] = measured
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write(asked.json, found)
     return 0
 
 

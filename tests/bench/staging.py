@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import multiprocessing
 import random
 import signal
@@ -33,7 +32,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from tests.bench import enqueues
-from tests.bench.measured import table
+from tests.bench.measured import table, write
 from tests.pictures import JPEG
 from tests.services import postgres_server, redis_server
 from threadsworker.http import Http
@@ -70,8 +69,7 @@ def main() -> int:
             found[part] = list(measured[part](asked.rounds))
             sys.stdout.write(table(part, found[part]) + "\n")
             sys.stdout.flush()
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write(asked.json, found)
     return 0
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from tests.acceptance.installation import Installation, installation
 from tests.bench.broker_log import BrokerLog, broker_log
-from tests.bench.measured import in_words, spread, table
+from tests.bench.measured import in_words, spread, table, write
 from tests.bench.statement_log import StatementLog, Transaction, logging_server
 from tests.services import eventually, redis_server
 from threadsworker.queue import STEPS_QUEUE
@@ -60,8 +60,7 @@ def main() -> int:
         return 0
     rows = measure(asked.lengths, rounds=asked.rounds, slow=not asked.no_slow)
     sys.stdout.write(table("cost", [in_words(row) for row in rows]) + "\n")
-    if asked.json is not None:
-        asked.json.write_text(json.dumps({"statements": rows}, indent=2) + "\n", encoding="utf-8")
+    write(asked.json, {"statements": rows})
     return 0
 
 

@@ -12,7 +12,6 @@ Every run is looked at afterwards: each job has to be live once.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import statistics
 import sys
@@ -23,12 +22,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.bench.installed import people
 from tests.bench.lanes import Lane, Measured, Servers, run_bare, run_ours
-from tests.bench.measured import table
+from tests.bench.measured import table, write
 from tests.bench.sandbox_process import sandbox_process
 from tests.services import postgres_server, redis_server
 from threadsworker import broker
-from threadsworker.sandbox import SandboxAccount, SandboxOptions
+from threadsworker.sandbox import SandboxOptions
 
 #: Each gets as few posts as an account of a busy installation.
 ACCOUNTS = 50
@@ -57,8 +57,7 @@ def main() -> int:
             sys.stdout.write(table(store, rows) + "\n")
             sys.stdout.flush()
             found[store] = rows
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write(asked.json, found)
     return 0
 
 
@@ -110,21 +109,16 @@ def _each(runs: Sequence[Measured], what: str) -> float:
 @contextmanager
 def _servers(store: str) -> Iterator[Servers]:
     """Fresh ones, so that no run has the rows of those before it."""
-    people = {
-        f"sandbox-token-{n:04}": SandboxAccount(
-            user_id=str(17841400000100000 + n), username=f"u{n}"
-        )
-        for n in range(ACCOUNTS)
-    }
+    profiles = people(ACCOUNTS)
     options = SandboxOptions(
-        accounts=people, seed=1, text_seconds=0, post_quota=10**6, reply_quota=10**6
+        accounts=profiles, seed=1, text_seconds=0, post_quota=10**6, reply_quota=10**6
     )
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         home = directory / "home"
         home.mkdir()
         sandbox = stack.enter_context(sandbox_process(options))
-        accounts = {token: profile.user_id for token, profile in people.items()}
+        accounts = {token: profile.user_id for token, profile in profiles.items()}
         if store == STORES[0]:
             redis = stack.enter_context(redis_server())
             postgres = stack.enter_context(postgres_server(directory))

@@ -9,19 +9,17 @@ cost that are not due is measured by `tests.bench.scale`.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.installation import Installation, installation
-from tests.services import eventually, postgres_server, redis_server
-from threadsworker.sandbox import Sandbox, SandboxAccount, SandboxOptions
+from tests.bench.installed import people, running
+from tests.bench.measured import write
+from tests.services import eventually
+from threadsworker.sandbox import SandboxOptions
 
 #: Seconds that the sandbox takes for a call.
 CALL = 0.05
@@ -41,8 +39,7 @@ def main() -> int:
     asked = parser.parse_args()
     found = {"lateness": lateness(asked.posts, asked.accounts, asked.processes, asked.ahead)}
     _say("lateness", found["lateness"])
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write(asked.json, found)
     return 0
 
 
@@ -51,44 +48,16 @@ def _say(title: str, figures: Mapping[str, Any]) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-@contextmanager
-def _running(
-    options: SandboxOptions, processes: list[list[str]], **settings: str
-) -> Iterator[Installation]:
-    directory = Path(tempfile.mkdtemp(prefix="bench-"))
-    with (
-        redis_server() as redis,
-        postgres_server(directory) as postgres,
-        Sandbox(options=options) as sandbox,
-    ):
-        if postgres is None:
-            raise SystemExit("there is no PostgreSQL here")
-        with postgres.database() as url:
-            given = {
-                "THREADSWORKER_DATABASE_URL": url,
-                "THREADSWORKER_BROKER_URL": redis.url,
-                "THREADSWORKER_LOG_LEVEL": "WARNING",
-                **{f"THREADSWORKER_{name.upper()}": value for name, value in settings.items()},
-            }
-            with installation(directory / "home", sandbox, given, processes=processes) as installed:
-                yield installed
-
-
 def lateness(posts: int, accounts: int, processes: int, ahead: int) -> dict[str, Any]:
     """How late posts go out that are due at the same second."""
-    people = {
-        f"sandbox-token-{n:04}": SandboxAccount(
-            user_id=str(17841400000100000 + n), username=f"u{n}"
-        )
-        for n in range(accounts)
-    }
-    options = SandboxOptions(accounts=people, seed=1)
+    profiles = people(accounts)
+    options = SandboxOptions(accounts=profiles, seed=1)
     workers = [["worker", "-c", str(processes)] for _ in range(WORKERS)]
-    with _running(options, [*workers, ["beat"]], prepare_ahead=str(ahead)) as installed:
+    with running(options, [*workers, ["beat"]], prepare_ahead=str(ahead)) as installed:
         sandbox = installed.sandbox
         sandbox.plan_fault({"match": {"service": "threads"}, "delay": CALL, "times": 10**9})
         client = installed.client()
-        for n, (token, profile) in enumerate(people.items()):
+        for n, (token, profile) in enumerate(profiles.items()):
             client.add_account(f"a{n}", user_id=profile.user_id, access_token=token)
         due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=ahead + 30)
         for n in range(posts):

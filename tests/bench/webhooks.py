@@ -24,6 +24,7 @@ import psycopg
 import requests
 
 from tests.bench.measured import Run, figures
+from tests.bench.processor import cpu_seconds
 from tests.services import eventually, free_port
 from threadsworker import Client
 from threadsworker.settings import load_settings
@@ -98,9 +99,9 @@ def _sent(process: int, port: int, called: str, count: int) -> Run:
     """All are sent, and each is answered with 200."""
     wanted = [_request(f"{called} {number}") for number in range(count)]
     run = Run(count)
-    wall, cpu = time.perf_counter(), _cpu(process)
+    wall, cpu = time.perf_counter(), cpu_seconds(process)
     statuses = asyncio.run(_send_all(port, wanted))
-    run.wall, run.cpu = time.perf_counter() - wall, _cpu(process) - cpu
+    run.wall, run.cpu = time.perf_counter() - wall, cpu_seconds(process) - cpu
     if set(statuses) != {200}:
         raise SystemExit(f"{called}: answered with {sorted(set(statuses))}")
     return run
@@ -153,12 +154,6 @@ def _request(name: str) -> bytes:
         f"X-Hub-Signature-256: sha256={signed}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
-
-
-def _cpu(process: int) -> float:
-    """Seconds of the processor that it has used, all its threads."""
-    used = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(used[11]) + int(used[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _audit(database_url: str, table: str, wanted: int) -> None:

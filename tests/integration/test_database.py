@@ -7,17 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
-from tests.services import PostgresServer
+from tests.services import PostgresServer, eventually
 from threadsworker.store.database import make_engine
 
-#: Seconds in which the database does what these tests wait for.
-PATIENCE = 20.0
 OPENERS, FILES = 4, 100
 
 
@@ -46,16 +43,18 @@ def test_a_transaction_that_idled_for_too_long_is_a_lost_connection(
 
 def _idle(engine: Engine, then: str | None) -> None:
     """In a transaction until the server has ended it; then go on with it."""
-    ask = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
     with engine.connect() as watcher, engine.begin() as transaction:
         backend = transaction.scalar(text("SELECT pg_backend_pid()"))
-        ends = monotonic() + PATIENCE
-        while watcher.scalar(ask, {"pid": backend}):
-            watcher.commit()
-            assert monotonic() < ends
-            sleep(0.05)
+        eventually(lambda: not _is_there(watcher, backend))
         if then is not None:
             transaction.execute(text(then))
+
+
+def _is_there(watcher: Connection, backend: int) -> bool:
+    ask = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+    found = watcher.scalar(ask, {"pid": backend})
+    watcher.commit()
+    return bool(found)
 
 
 def _journal_mode(engine: Engine) -> str:

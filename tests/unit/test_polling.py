@@ -73,7 +73,7 @@ def test_looks_come_after_one_another_and_never_too_far_apart(
 ) -> None:
     belief = BELIEFS[kind]
     expected = expect(belief, known)
-    assert 0 < seconds(expected.first_look()) <= LONGEST_GAP * 2
+    assert 0 < seconds(expected.first_look()) <= LONGEST_GAP
     assert belief.least <= gap(expected, age) <= LONGEST_GAP
 
 

@@ -2,8 +2,8 @@
 How the app speaks to Redis: as kombu does, with one client for each channel.
 
 Kombu 5.7.0 makes a client of redis-py for each command (`Channel._create_client`). It opens no
-connection for that, but a client knows how to read 170 kinds of answers, and making that list is a
-tenth of what sending a message costs. A worker does it six times for each message.
+connection for that, but a client knows how to read 170 kinds of answers, and making that list takes
+the processor longer than the command. A worker would do it six times for each message.
 """
 
 from __future__ import annotations

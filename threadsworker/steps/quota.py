@@ -84,9 +84,9 @@ def _age(session: Session, account_id: str) -> timedelta | None:
     return None if told_at is None else clock(session) - told_at
 
 
-def refresh(desk: Desk, api: ThreadsApi, account_id: str) -> timedelta:
+def refresh(desk: Desk, api: ThreadsApi, account_id: str) -> None:
     """
-    Ask Meta for its figures and keep them; how old those are that we have now.
+    Ask Meta for its figures and keep them.
 
     When Meta cannot say, our own rows have to do: a publish that its quota forbids is refused.
     """
@@ -97,11 +97,10 @@ def refresh(desk: Desk, api: ThreadsApi, account_id: str) -> timedelta:
         found = _asked(api)
     except (Unavailable, NoAnswer, NotReady, RequestRefused) as error:
         logger.warning("Account %s: Meta does not tell its quota: %s", account_id, error)
-        return timedelta(0)
+        return
     with desk.transaction() as session:
         accounts.lock(session, account_id)
         quota.tell(session, account_id, _told(found), now=asked_at)
-    return timedelta(0)
 
 
 def _asked(api: ThreadsApi) -> PublishingLimit:

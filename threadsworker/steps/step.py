@@ -23,7 +23,7 @@ class Go:
 
     #: What was done; like those below for whoever watches in Flower.
     said: str = ""
-    #: When it is worth to be taken, if not at once.
+    #: When it is worth taking, if not at once.
     delay: timedelta = timedelta(0)
     #: After a segment: which one the thread goes on with.
     follow: Start | None = None
@@ -72,17 +72,17 @@ class Seen(Protocol):
 
     @property
     def account_name(self) -> str:
-        """Of the account that the job is for."""
+        """The name of the account that the job is for."""
 
     @property
     def epoch(self) -> int:
-        """Of the job: who claims it knows by it that nothing has happened since."""
+        """The job's: whoever claims it by this knows that nothing has happened since."""
 
 
 @dataclass(frozen=True)
 class Step:
     """
-    A step of the chain. All but `act` may be left out.
+    A step of the chain. `begin` and `look` may be left out.
 
     Each part is handed what the one before it came to, unless that ends the step:
 
@@ -105,7 +105,3 @@ class Step:
 
 #: What is not there for the message of whoever comes twice, or late.
 SKIPPED = Stop(said="skipped: the job is not there for this run any more")
-
-
-class _NoDatabase(Exception):
-    """Before anything was done for the job."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from threadsworker import counting, tracing
 from threadsworker.counting.instruments import JOBS_ENDED, STEP_SECONDS, STEPS, THREAD_SECONDS
 from threadsworker.job import Done, Early, Failed, Finished, JobState, Outcome, Review, Wait
-from threadsworker.steps.step import Again, Next
+from threadsworker.steps.step import SKIPPED, Again, Next
 from threadsworker.subject import Subject
 from threadsworker.tracing import Told
 
@@ -49,6 +49,8 @@ class Watch:
     def passed(self, following: Next) -> None:
         """The step has come to its end without a claim."""
         self.outcome = "wait" if isinstance(following, Again) else "done"
+        if following is SKIPPED:
+            self.outcome = "skipped"
         logger.info("%s: %s", self.doing, getattr(following, "said", self.outcome))
 
     def came(self, outcome: Outcome) -> None:

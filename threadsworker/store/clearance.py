@@ -1,6 +1,6 @@
 """
-Whether anything is in the way of a publish, of what only the account's row in hand can tell: one
-statement, which says yes or that it has to be looked into.
+Whether a publish may go out at once: one statement, under the lock on the account's row. If it says
+no, `segments.has_twin_in_flight`, `quota.window` and `quota.needed` say why.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def is_any_due(session: Session, account_id: str | None, *, now: datetime) -> bo
     """
     Whether anything may be due.
 
-    Most looks find nothing, and one follows each job: to ask what is due in full takes longer.
+    Asked first, since it is cheap: nearly always nothing is due, and it is asked after every job.
     """
     asked = _FIRST if account_id is None else _FIRST_OF
     first = asked.run(session, account=account_id).scalar()

@@ -9,9 +9,8 @@ from sqlmodel import Session, col, select
 from threadsworker.polling import Seen
 from threadsworker.store.tables import ContainerRow
 
-#: How far the search goes back, in containers of any kind. An index by kind would be kept up by
-#: every container; this bounds the search as well, and a kind that is rarer is not waited for
-#: often enough for the belief to do harm.
+#: How far the search goes back, in containers of any kind. An index by kind would cost
+#: every insert. Kinds too rare to be among these keep their belief.
 REACH = 1000
 
 
@@ -40,8 +39,8 @@ def recent(session: Session, kind: str, limit: int) -> list[Seen]:
     return [
         _seen(created_at, in_progress_at, finished_at)
         for segment_id, created_at, in_progress_at, finished_at in found
-        # Carousel items are looked at in turn. One that was ready when its turn came, which was
-        # after the turn of another, may have been ready for long.
+        # Carousel items are looked at together. One whose look gave no answer at first, and that
+        # was never seen at work, may have been ready for long.
         if in_progress_at is not None or finished_at == first_ready[segment_id]
     ]
 

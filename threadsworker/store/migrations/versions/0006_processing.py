@@ -1,4 +1,4 @@
-"""when a container was last seen to be in progress."""
+"""When a container was last seen to be in progress."""
 
 from __future__ import annotations
 
