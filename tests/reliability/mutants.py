@@ -13,6 +13,7 @@ QUOTAS = "tests/reliability/test_quotas.py::test_"
 DOUBT = "tests/reliability/test_doubt.py::test_"
 REVIEW = "tests/reliability/test_reviews.py::test_"
 STORE = "tests/integration/test_store.py::test_"
+LOOKS = "tests/reliability/test_looks.py::test_"
 HTTP = "tests/integration/test_http.py"
 REFRESH = "tests/reliability/test_refresh.py::test_"
 RESTORED = "tests/reliability/test_restored.py::test_"
@@ -20,6 +21,7 @@ RENEW = "tests/reliability/test_refresh_crashes.py::test_"
 TOKENS = "threadsworker/store/tokens.py"
 PUBLISH = "threadsworker/steps/publish.py"
 SEND = "threadsworker/steps/send.py"
+TAKE = "threadsworker/steps/take.py"
 PROMPT = "threadsworker/store/prompt.py"
 SETTLE = "threadsworker/steps/settle.py"
 CONTAINERS = "threadsworker/store/containers.py"
@@ -257,5 +259,19 @@ MUTANTS = [
         "    passed = _pass_over(session, until=now)\n",
         "    passed: list[PassedOver] = []\n",
         RESTORED + "occurrences_of_the_lost_time_are_passed_over_and_told",
+    ),
+    Mutant(
+        "what was given up while it was looked at is published",
+        PROMPT,
+        "            col(ContainerRow.live).is_(True),\n",
+        "",
+        LOOKS + "a_container_that_is_given_up_meanwhile_is_not_published",
+    ),
+    Mutant(
+        "what Meta says of one token is held against the next",
+        TAKE,
+        "    return replace(claim, token_version=seen.token_version)\n",
+        "    return claim\n",
+        LOOKS + "a_token_that_is_rejected_while_another_is_given_disconnects_nobody",
     ),
 ]

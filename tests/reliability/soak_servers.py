@@ -65,6 +65,7 @@ class PostgresCluster:
         self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         self._programs = programs
         self._data = data
+        self._log = data.with_name(f"{data.name}.log")
         self._process: subprocess.Popen[bytes] | None = None
         self._user = _other_than_root(data)
 
@@ -78,16 +79,8 @@ class PostgresCluster:
 
     def start(self) -> None:
         """Start and recover; returns when it answers."""
-        options = ["-p", str(self.port), "-k", str(self._data)]
-        options += ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=400"]
-        self._process = subprocess.Popen(
-            [self._programs / "postgres", "-D", self._data, *options],
-            user=self._user,
-            # A Ctrl-C is for the soak, which ends its servers last.
-            start_new_session=True,
-            stderr=subprocess.DEVNULL,
-        )
-        assert wait_until(self.answers, timeout=START), "PostgreSQL does not come back"
+        is_back = wait_until(self._is_back, timeout=START)
+        assert is_back, f"PostgreSQL does not come back\n{self._log.read_text()[-4000:]}"
 
     def kill(self) -> None:
         """An immediate shutdown: no checkpoint, no goodbye, every transaction cut off."""
@@ -103,6 +96,24 @@ class PostgresCluster:
         except psycopg.Error:
             return False
         return True
+
+    def _is_back(self) -> bool:
+        # What was cut off may be in its way for a moment, and then it ends at once.
+        if self._process is None or self._process.poll() is not None:
+            self._process = self._launched()
+        return self.answers()
+
+    def _launched(self) -> subprocess.Popen[bytes]:
+        options = ["-p", str(self.port), "-k", str(self._data)]
+        options += ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=400"]
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [self._programs / "postgres", "-D", self._data, *options],
+                user=self._user,
+                # A Ctrl-C is for the soak, which ends its servers last.
+                start_new_session=True,
+                stderr=log,
+            )
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:

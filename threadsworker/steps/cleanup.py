@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from sqlmodel import Session
 
@@ -32,21 +33,24 @@ def _look(desk: Desk, ending: Ending) -> Ending | Outcome:
     """The last segment is read back, for which no claim is needed: what is seen is a fact."""
     if ending.missing:
         return Wait(delay=desk.settings.dispatch_every, reason=WaitReason.BACKOFF, rewind=True)
-    for row in ending.unseen:
-        api = desk.threads(desk.credentials_of(ending.account, now=ending.now))
-        if not isinstance(outcome := read_back(desk, api, row), Done):
-            return outcome
-    return ending
+    if ending.tries:
+        # After a trouble Meta is given the time it takes, with the claim in hand.
+        return ending
+    return _seen(desk, ending, is_claimed=False) or replace(ending, unseen=[])
 
 
 def _begin(
     _desk: Desk, _session: Session, _claim: Claim, looked: Ending | Outcome
 ) -> Outcome | Ending:
-    return looked if isinstance(looked, Outcome) or looked.is_staged else Finished()
+    if isinstance(looked, Ending) and not looked.unseen and not looked.is_staged:
+        return Finished()
+    return looked
 
 
-def _act(desk: Desk, claim: Claim, _ending: Ending) -> Outcome:
-    """Every segment is live and was seen, so nobody needs the staged files any more."""
+def _act(desk: Desk, claim: Claim, ending: Ending) -> Outcome:
+    """Once every segment was seen, nobody needs the staged files any more."""
+    if outcome := _seen(desk, ending, is_claimed=True):
+        return outcome
     try:
         unstage(desk, claim.job_id, account_id=claim.account_id)
     except OnHold:
@@ -56,6 +60,16 @@ def _act(desk: Desk, claim: Claim, _ending: Ending) -> Outcome:
         if passing and claim.tries < CLEANUP_TRIES:
             return outcome_of(error, tries=claim.tries, dice=desk.dice)
     return Finished()
+
+
+def _seen(desk: Desk, ending: Ending, *, is_claimed: bool) -> Outcome | None:
+    """None when what was not seen yet is where it belongs."""
+    for row in ending.unseen:
+        account = desk.credentials_of(ending.account, now=ending.now)
+        api = desk.threads(account, is_claimed=is_claimed)
+        if not isinstance(outcome := read_back(desk, api, row), Done):
+            return outcome
+    return None
 
 
 CLEANUP = Step("cleanup", see=_see, look=_look, begin=_begin, act=_act)

@@ -154,9 +154,15 @@ class Desk:
             jitter = account.hold.rest * (0.1 * self.dice.random())
             raise OnHold(account.hold.reason, account.hold.rest + jitter)
 
-    def threads(self, account: Credentials) -> ThreadsApi:
+    def threads(self, account: Credentials, *, is_claimed: bool = True) -> ThreadsApi:
         """
         Meta's API on behalf of the account.
+
+        Parameters
+        ----------
+        is_claimed:
+            Whether the job that it is for is claimed. If not, nothing keeps it from others for
+            longer than a lease, and an answer that takes a third of that is not waited for.
 
         Raises
         ------
@@ -170,8 +176,12 @@ class Desk:
             http=self.http,
             version=self.settings.threads_api_version,
             publish_timeout=self.settings.publish_timeout.total_seconds(),
+            read_timeout=None if is_claimed else self._short_timeout(),
             on_pressure=partial(self._slow_down, account.account_id),
         )
+
+    def _short_timeout(self) -> float:
+        return min(self.settings.http_timeout, self.settings.lease / 3).total_seconds()
 
     def _slow_down(self, account_id: str, seconds: float | None) -> None:
         """Meta answers still, and says that it soon will not: pause before it has to say so."""

@@ -72,7 +72,8 @@ def _look(desk: Desk, work: Work) -> Work | _Ready | Next:
         return work
     asked = time.monotonic()
     try:
-        status = desk.threads(work.account).container_status(container.threads_id).status
+        api = desk.threads(work.account, is_claimed=False)
+        status = api.container_status(container.threads_id).status
     except (NotReady, RequestRefused):
         return work
     age = work.now - container.created_at
@@ -104,6 +105,8 @@ def _is_plain(desk: Desk, work: Work) -> bool:
     container = work.container
     return (
         container is not None
+        # After a trouble Meta is given the time it takes.
+        and work.job.tries == 0
         and not work.attempts
         and work.row.state in (SegmentState.PROCESSING, SegmentState.PUBLISHABLE)
         and container.published_at is None
@@ -154,7 +157,7 @@ def _with_care(desk: Desk, claim: Claim, api: ThreadsApi, index: int) -> Outcome
     work = load(desk, claim, index)
     if work.live:
         return read_back(desk, api, work.row)
-    if work.container is not None and work.container.status == "PUBLISHED":
+    if work.container is not None and work.container.published_at is not None:
         return _settled(desk, claim, api, work)
     if held := _held_back(desk, api, work):
         return held

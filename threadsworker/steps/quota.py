@@ -32,7 +32,7 @@ FRESH, FRESH_FOR_NO = timedelta(seconds=60), timedelta(seconds=2)
 def look(desk: Desk, account: Credentials, *, age: timedelta | None) -> None:
     """Ask Meta for the account's figures, if those of that age are too old for a "yes"."""
     if age is None or age > FRESH:
-        refresh(desk, desk.threads(account), account.account_id)
+        refresh(desk, desk.threads(account, is_claimed=False), account.account_id)
 
 
 def set_aside(session: Session, claim: Claim, *, now: datetime) -> Outcome | datetime | None:

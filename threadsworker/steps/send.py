@@ -51,7 +51,7 @@ from threadsworker.store import (
     segments,
     standing,
 )
-from threadsworker.store.claims import lost
+from threadsworker.store.claims import lost, was_let_go
 from threadsworker.store.database import clock
 from threadsworker.store.jobs import Claim
 from threadsworker.threads_api import Made, ThreadsApi
@@ -215,6 +215,8 @@ def _accepted(desk: Desk, claim: Claim, work: Work, attempt_id: str, made: Made)
     A fact, in a commit at once: taken also from a worker that lost its claim; False if it did.
 
     Tried for minutes if the database is away. Dying meanwhile costs no more than a look-up.
+    What finds that all is written already, and the job let go, is the second of two tries, the
+    first of which got no answer to its COMMIT.
     """
     with desk.transaction() as session:
         found = prompt.accepted(
@@ -227,11 +229,12 @@ def _accepted(desk: Desk, claim: Claim, work: Work, attempt_id: str, made: Made)
             reply_to=work.reply_to,
             silence=desk.settings.lease,
         )
+        is_held = found.is_held or (not found.is_news and was_let_go(session, claim))
         _tell(session, claim, work, made, found)
     counting.count(ATTEMPTS, outcome=AttemptState.ACCEPTED)
     if found.is_news and work.row.index == 0:
         counting.observe(LATENESS, (found.now - work.due_at).total_seconds())
-    return found.is_held
+    return is_held
 
 
 def _tell(session: Session, claim: Claim, work: Work, made: Made, found: prompt.Accepted) -> None:

@@ -75,6 +75,10 @@ class Seen(Protocol):
         """The name of the account that the job is for."""
 
     @property
+    def token_version(self) -> int | None:
+        """That of the token which Meta is asked with; None if it is not asked."""
+
+    @property
     def epoch(self) -> int:
         """The job's: whoever claims it by this knows that nothing has happened since."""
 

@@ -74,25 +74,34 @@ def _database() -> Iterator[None]:
 
 
 def _take(desk: Desk, step: Step, subject: Subject, seen: Seen, watch: Watch) -> Next:
-    looked: Any = None
-    trouble: ThreadsWorkerError | None = None
     try:
-        with _database():
-            looked = step.look(desk, seen)
-    except ThreadsWorkerError as error:
-        trouble = error
-    if isinstance(looked, Next):
-        watch.passed(looked)
-        return looked
-    try:
-        taken = _begin(desk, step, subject, seen.epoch, looked or trouble, watch)
+        looked = _looked(desk, step, seen)
+        if isinstance(looked, Next):
+            watch.passed(looked)
+            return looked
+        taken = _begin(desk, step, subject, seen, looked, watch)
     except ClaimLost as lost:
         return _lost(lost, watch)
+    except _NoDatabase:
+        raise
+    except Exception:
+        if (end := _broke(desk, subject, seen, watch)) is None:
+            raise
+        return end
     return taken if isinstance(taken, Next) else _act(desk, step, *taken, watch)
 
 
+def _looked(desk: Desk, step: Step, seen: Seen) -> Any:
+    """What the step has found without a claim; a trouble is a finding."""
+    try:
+        with _database():
+            return step.look(desk, seen)
+    except ThreadsWorkerError as trouble:
+        return trouble
+
+
 def _begin(
-    desk: Desk, step: Step, subject: Subject, epoch: int, looked: Any, watch: Watch
+    desk: Desk, step: Step, subject: Subject, seen: Seen, looked: Any, watch: Watch
 ) -> Next | tuple[Claim, Any]:
     """
     Claim the job and write the intent down: the claim, and what the step has begun with.
@@ -103,14 +112,7 @@ def _begin(
     following: Next = SKIPPED
     try:
         with desk.transaction() as session:
-            claim = jobs.claim(
-                session,
-                subject.job,
-                run=subject.run or 0,
-                worker=desk.worker,
-                lease=desk.settings.lease,
-                epoch=epoch,
-            )
+            claim = _claim(desk, session, subject, seen)
             if claim is not None:
                 begun = _begun(desk, step, session, claim, looked)
             if claim is not None and isinstance(begun, Outcome):
@@ -129,6 +131,21 @@ def _begin(
     if isinstance(begun, Written):
         return _gone_on(begun, watch)
     return claim, begun
+
+
+def _claim(desk: Desk, session: Session, subject: Subject, seen: Seen) -> Claim | None:
+    claim = jobs.claim(
+        session,
+        subject.job,
+        run=subject.run or 0,
+        worker=desk.worker,
+        lease=desk.settings.lease,
+        epoch=seen.epoch,
+    )
+    if claim is None or seen.token_version is None:
+        return claim
+    # If Meta rejects the token that the step has seen, that says nothing of a newer one.
+    return replace(claim, token_version=seen.token_version)
 
 
 def _begun(desk: Desk, step: Step, session: Session, claim: Claim, looked: Any) -> Any:
@@ -190,6 +207,24 @@ def _poisoned(claim: Claim) -> Outcome:
             advice="Look at the workers' logs, mend the cause, then retry the job.",
         )
     )
+
+
+def _broke(desk: Desk, subject: Subject, seen: Seen, watch: Watch) -> Next | None:
+    """
+    Something broke before the job was claimed: have it counted, as if it had been.
+
+    None if the job is left to a later run; else how its chain ends.
+    """
+    following: Next | None = None
+    with desk.transaction() as session:
+        claim = _claim(desk, session, subject, seen)
+        if claim is not None and claim.claims > POISON_CLAIMS:
+            following = in_rows(desk, session, claim, outcome := _poisoned(claim), watch)
+    if following is not None:
+        watch.came(outcome)
+    elif claim is not None:
+        _let_go(desk, claim)
+    return following
 
 
 def _let_go(desk: Desk, claim: Claim) -> None:

@@ -42,8 +42,10 @@ class Work:
     row: SegmentRow
     #: The segment that it replies to; None for the first.
     before: SegmentRow | None
-    #: The account's name, and its tokens when they are asked for: a key may not fit.
+    #: The account's name, the version of its token, and its tokens when they are asked for: a key
+    #: may not fit.
     account_name: str
+    token_version: int
     open_account: Callable[[], Credentials]
     #: Live containers by item; 0 is the post itself.
     containers: dict[int, ContainerRow]
@@ -231,6 +233,7 @@ def _work(desk: Desk, session: Session, found: Situation, *, media: bool) -> Wor
         row=found.segment,
         before=found.before,
         account_name=found.account.name,
+        token_version=found.account.token_version,
         open_account=partial(desk.credentials_of, found.account, now=found.now),
         containers=found.containers,
         attempts=found.attempts,

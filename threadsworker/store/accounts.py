@@ -186,6 +186,7 @@ def to_act(account: Any) -> Any:
         account.github_repo,
         account.github_token,
         account.github_paused_until,
+        account.token_version,
         account.status,
         account.disconnected_at,
         account.paused_at,

@@ -153,6 +153,17 @@ def holds(session: Session, claim: Claim) -> bool:
     return session.execute(found).first() is not None
 
 
+def was_let_go(session: Session, claim: Claim) -> bool:
+    """Whether nobody has taken the job since `claim` let it go."""
+    found = select(col(JobRow.id)).where(
+        col(JobRow.id) == claim.job_id,
+        col(JobRow.run) == claim.run,
+        col(JobRow.epoch) == claim.epoch,
+        col(JobRow.claimed_by).is_(None),
+    )
+    return session.execute(found).first() is not None
+
+
 def written(session: Session, claim: Claim, values: dict[str, Any]) -> bool:
     """Write these columns of the job. False, and nothing is written, if the claim was lost."""
     done = session.exec(update(JobRow).where(*_held(claim)).values(**values))

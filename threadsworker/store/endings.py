@@ -22,8 +22,9 @@ class Ending:
 
     now: datetime
     account: AccountRow
-    #: Of the job.
+    #: Of the job; `tries` are troubles in a row.
     epoch: int
+    tries: int
     #: How many segments are not live.
     missing: int
     #: Those that are live and were not read back.
@@ -35,15 +36,19 @@ class Ending:
     def account_name(self) -> str:
         return self.account.name
 
+    @property
+    def token_version(self) -> int:
+        return self.account.token_version
+
 
 def find(session: Session, job_id: str, run: int) -> Ending | None:
     """None if the job is not there to be claimed for that run."""
     found = _FIND.run(session, job=job_id, run=run).first()
     if found is None:
         return None
-    now, account, epoch, missing, unseen, is_staged = found
+    now, account, epoch, tries, missing, unseen, is_staged = found
     rows = list(_UNSEEN.run(session, job=job_id).scalars()) if unseen else []
-    return Ending(now, account, epoch, missing, rows, is_staged)
+    return Ending(now, account, epoch, tries, missing, rows, is_staged)
 
 
 def _find(times: Times) -> Any:
@@ -56,6 +61,7 @@ def _find(times: Times) -> Any:
             times.now,
             AccountRow,
             col(JobRow.epoch),
+            col(JobRow.tries),
             segments.where(not_(among(col(SegmentRow.state), sorted(LIVE)))).scalar_subquery(),
             segments.where(col(SegmentRow.state) == SegmentState.PUBLISHED).scalar_subquery(),
             staged,

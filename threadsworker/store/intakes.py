@@ -45,6 +45,10 @@ class Intake:
     def account_name(self) -> str:
         return self.account.name
 
+    @property
+    def token_version(self) -> int:
+        return self.account.token_version
+
 
 def find(session: Session, job_id: str, run: int) -> Intake | None:
     """None if the job is not there to be claimed for that run."""

@@ -171,7 +171,8 @@ def authorise(
     """
     processing | publishable → publishing: one row, which authorises one send after the commit.
 
-    ClaimLost if the segment is in another state, and then nothing may be committed.
+    ClaimLost if the segment is in another state, or the container is given up, and then nothing
+    may be committed.
     """
     done = _AUTHORISE.write(
         session,
@@ -186,7 +187,7 @@ def authorise(
         epoch=claim.epoch,
         data={"container": threads_id, "attempt": attempt_id},
     )
-    if not done["segment"]:
+    if not done["segment"] or not done["container"]:
         raise ClaimLost(f"job {claim.job_id}: segment {index} is in another state now")
 
 
@@ -195,7 +196,11 @@ def _authorise(times: Times) -> dict[str, Write]:
         "segment": segments.moving(_UNSENT, SegmentState.PUBLISHING),
         # It has just read so.
         "container": update(ContainerRow)
-        .where(col(ContainerRow.id) == given("container"))
+        .where(
+            col(ContainerRow.id) == given("container"),
+            col(ContainerRow.segment_id) == given("segment"),
+            col(ContainerRow.live).is_(True),
+        )
         .values(
             status="FINISHED",
             finished_at=func.coalesce(col(ContainerRow.finished_at), times.now),

@@ -44,6 +44,10 @@ class Start:
     def account_name(self) -> str:
         return self.account
 
+    @property
+    def token_version(self) -> None:
+        """Going on takes no token."""
+
 
 def start_of(session: Session, job_id: str, run: int) -> Start:
     """Where run `run` of the job begins."""

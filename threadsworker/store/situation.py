@@ -158,6 +158,7 @@ def _find(times: Times) -> Any:
                 _job.run,
                 _job.epoch,
                 _job.lease_until,
+                _job.tries,
                 _job.scheduled_at,
                 _job.created_at,
                 _job.pace,

@@ -7,7 +7,14 @@ from typing import Any
 
 from pydantic import SecretStr
 from requests import Response
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from threadsworker.errors import AnswerLost, NoAnswer, Unavailable
 from threadsworker.http import Http
@@ -24,13 +31,11 @@ CLOSE = 95.0
 #: Source: https://developers.facebook.com/documentation/threads/get-started/long-lived-tokens
 #: and …/reference/debug-token (2026-08-12).
 QUERY_ONLY = frozenset({"/access_token", "/refresh_access_token", "/v1.0/debug_token"})
+_PASSING = retry_if_exception_type((Unavailable, NoAnswer))
+_TRIES = stop_after_attempt(3)
+_PAUSES = wait_random_exponential(multiplier=0.1, max=0.5)
 #: For what may be asked twice: tried up to three times within about a second.
-tried_again = retry(
-    retry=retry_if_exception_type((Unavailable, NoAnswer)),
-    stop=stop_after_attempt(3),
-    wait=wait_random_exponential(multiplier=0.1, max=0.5),
-    reraise=True,
-)
+tried_again = retry(retry=_PASSING, stop=_TRIES, wait=_PAUSES, reraise=True)
 
 
 class Connection:
@@ -49,11 +54,15 @@ class Connection:
         http: Http,
         version: str = "v1.0",
         publish_timeout: float = PUBLISH_TIMEOUT,
+        read_timeout: float | None = None,
         on_pressure: Callable[[float | None], None] | None = None,
     ) -> None:
         """
         Parameters
         ----------
+        read_timeout:
+            Seconds that what is read may take, and after which no try is made any more; None:
+            as `http` says.
         on_pressure:
             Called when an answer says that a limit of Meta's is close, with the seconds until
             it is not any more, if Meta names them.
@@ -65,13 +74,24 @@ class Connection:
         self._http = http
         self._version = version
         self._publish_timeout = publish_timeout
+        self._read_timeout = read_timeout
+        stop = _TRIES if read_timeout is None else _TRIES | stop_after_delay(read_timeout)
+        self._retrying = Retrying(retry=_PASSING, stop=stop, wait=_PAUSES, reraise=True)
         self._on_pressure = on_pressure
 
-    @tried_again
     def get(self, path: str, **params: str) -> dict[str, Any]:
         """Read; tried up to three times within about a second."""
+        return self._retrying(self._get, path, params)
+
+    def _get(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
         return self._read(
-            self._http.request("GET", self._url(path), token=self._token, params=params)
+            self._http.request(
+                "GET",
+                self._url(path),
+                token=self._token,
+                params=params,
+                read_timeout=self._read_timeout,
+            )
         )
 
     def post(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
