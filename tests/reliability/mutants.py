@@ -169,8 +169,7 @@ MUTANTS = [
     Mutant(
         "the status is not read before the publish",
         PUBLISH,
-        "        status = desk.threads(work.account)"
-        ".container_status(container.threads_id).status\n",
+        "        status = api.container_status(container.threads_id).status\n",
         "        status = StatusCode.FINISHED\n",
         DOUBT + "a_database_that_forgot_a_publish_is_reminded_by_the_container",
         also=(
