@@ -47,14 +47,16 @@ class Certificates:
     def _authority(self, name: str) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         basic = x509.BasicConstraints(ca=True, path_length=0)
-        certificate = _builder(name, key).issuer_name(_name(name))
-        self._write(name, key, certificate.add_extension(basic, critical=True).sign(key, HASH))
+        certificate = _builder(name, key, signer=key).issuer_name(_name(name))
+        for extension in (basic, SIGNS):
+            certificate = certificate.add_extension(extension, critical=True)
+        self._write(name, key, certificate.sign(key, HASH))
 
     def _signed(self, name: str, extension: x509.SubjectAlternativeName | None) -> None:
         signer = serialization.load_pem_private_key(Path(self.file("ca.key")).read_bytes(), None)
         assert isinstance(signer, ec.EllipticCurvePrivateKey)
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _builder(name, key).issuer_name(_name("ca"))
+        certificate = _builder(name, key, signer=signer).issuer_name(_name("ca"))
         if extension is not None:
             certificate = certificate.add_extension(extension, critical=False)
         self._write(name, key, certificate.sign(signer, HASH))
@@ -74,14 +76,30 @@ class Certificates:
 
 HOST = "127.0.0.1"
 HASH = hashes.SHA256()
+#: What an authority's key may be used for. Python 3.13 asks for it, and for the keys' identifiers.
+SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 def _name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _builder(name: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(
+    name: str, key: ec.EllipticCurvePrivateKey, *, signer: ec.EllipticCurvePrivateKey
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
+    own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    signers = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
     return (
         x509.CertificateBuilder()
         .subject_name(_name(name))
@@ -89,6 +107,8 @@ def _builder(name: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuil
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=1))
+        .add_extension(own, critical=False)
+        .add_extension(signers, critical=False)
     )
 
 
