@@ -162,7 +162,8 @@ class Desk:
         ----------
         is_claimed:
             Whether the job that it is for is claimed. If not, nothing keeps it from others for
-            longer than a lease, and an answer that takes a third of that is not waited for.
+            longer than a lease: an answer that takes a quarter of that is not waited for, and
+            not asked for again after half of it.
 
         Raises
         ------
@@ -181,7 +182,7 @@ class Desk:
         )
 
     def _short_timeout(self) -> float:
-        return min(self.settings.http_timeout, self.settings.lease / 3).total_seconds()
+        return min(self.settings.http_timeout, self.settings.lease / 4).total_seconds()
 
     def _slow_down(self, account_id: str, seconds: float | None) -> None:
         """Meta answers still, and says that it soon will not: pause before it has to say so."""

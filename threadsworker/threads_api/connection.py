@@ -61,8 +61,8 @@ class Connection:
         Parameters
         ----------
         read_timeout:
-            Seconds that what is read may take, and after which no try is made any more; None:
-            as `http` says.
+            Seconds that an answer to a question may take; after twice as many it is not asked
+            again. None: as `http` says, and up to three times.
         on_pressure:
             Called when an answer says that a limit of Meta's is close, with the seconds until
             it is not any more, if Meta names them.
@@ -75,7 +75,7 @@ class Connection:
         self._version = version
         self._publish_timeout = publish_timeout
         self._read_timeout = read_timeout
-        stop = _TRIES if read_timeout is None else _TRIES | stop_after_delay(read_timeout)
+        stop = _TRIES if read_timeout is None else _TRIES | stop_after_delay(2 * read_timeout)
         self._retrying = Retrying(retry=_PASSING, stop=stop, wait=_PAUSES, reraise=True)
         self._on_pressure = on_pressure
 
